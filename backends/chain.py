@@ -1,0 +1,94 @@
+"""The one pipeline of all four arms: retrieve? -> render the template -> generate, with the adapter or without."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING
+
+from core.errors import PromptTooLong, UnknownArm
+from core.types import ARM_NAMES, Arm, ArmSpec, Draft, Passage, Piece, Question, Retriever, Template, Templates, Turn
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from backends.chat_model import ChatModels
+
+
+class Chain:
+    """Implements core.types.Backend."""
+
+    def __init__(self, models: ChatModels, templates: Templates, retriever: Retriever, company: str) -> None:
+        self.models = models
+        self.templates = templates
+        self.retriever = retriever
+        self.company = company
+
+    def draft(self, question: Question, spec: ArmSpec) -> Draft:
+        """Retrieves and renders; the first piece taken starts the generation.
+
+        A prompt that does not fit the model's context loses its oldest turns first, then its last passages.
+        Raises UnknownArm, UnknownTemplate, UnknownAdapter, AdapterMismatch, ModelError, PromptTooLong.
+        """
+        if spec.name not in ARM_NAMES:
+            raise UnknownArm(f"There is no arm '{spec.name}'; the arms are {', '.join(ARM_NAMES)}.")
+        template = self.templates.get(spec.template)
+        adapter = spec.adapter if spec.uses_adapter else None
+        if spec.uses_adapter and not adapter:
+            raise UnknownArm(f"The arm '{spec.name}' needs an adapter; choose one of: {self._adapters()}.")
+        arm = Arm(
+            name=spec.name,
+            model=self.models.name,
+            model_hash=self.models.hash,
+            template=template.name,
+            template_version=template.version,
+            template_hash=template.hash,
+            decoding=template.decoding,
+            adapter=adapter,
+            adapter_hash=self.models.adapter_hash(adapter) if adapter else None,
+            index_version=self.retriever.version if spec.uses_retrieval else None,
+        )
+        found = self.retriever.search(question.text, template.depth) if spec.uses_retrieval else []
+        model = self.models.chat_model(adapter, template.decoding)
+        prompt, passages = self._fit(model, template, question, found)
+        return Draft(arm, prompt, passages, _pieces(model, prompt))
+
+    def _fit(
+        self, model: BaseChatModel, template: Template, question: Question, found: Sequence[Passage]
+    ) -> tuple[tuple[Turn, ...], tuple[Passage, ...]]:
+        """The rendered prompt and the passages in it, shortened until the model can read it."""
+        limit = (model.profile or {}).get("max_input_tokens")
+        history, passages = question.history, tuple(found)
+        while True:
+            prompt = self.templates.render(template, question.text, history, passages, self.company)
+            if limit is None or (tokens := model.get_num_tokens_from_messages(_messages(prompt))) <= limit:
+                return prompt, passages
+            if history:
+                history = history[2:]
+            elif passages:
+                passages = passages[:-1]
+            else:
+                raise PromptTooLong(
+                    f"The message and its template take {tokens:,} tokens, but the model '{self.models.name}' reads "
+                    f"{limit:,} beside its answer; shorten the message."
+                )
+
+    def _adapters(self) -> str:
+        return ", ".join(self.models.adapters()) or "none yet, train one first"
+
+
+def _pieces(model: BaseChatModel, prompt: tuple[Turn, ...]) -> Generator[Piece, None, None]:
+    """The model's stream with running token counts; closing it closes the model's."""
+    prompt_tokens = new_tokens = 0
+    with contextlib.closing(model.stream(_messages(prompt))) as stream:  # type: ignore[type-var]
+        for chunk in stream:
+            usage = getattr(chunk, "usage_metadata", None) or {}
+            prompt_tokens += usage.get("input_tokens", 0)
+            new_tokens += usage.get("output_tokens", 0)
+            yield Piece(chunk.text, prompt_tokens, new_tokens)
+
+
+def _messages(prompt: Sequence[Turn]) -> list:
+    from langchain_core.messages import convert_to_messages
+
+    return convert_to_messages([(turn.role, turn.text) for turn in prompt])

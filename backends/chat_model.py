@@ -1,0 +1,126 @@
+"""The engine as a LangChain chat model, and any LangChain chat model as what the chain answers with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models.chat_models import generate_from_stream
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+
+from backends.engine import LocalModel
+from core.errors import UnknownAdapter
+from core.types import Decoding, Role, Turn
+
+ROLES: dict[str, Role] = {"system": "system", "human": "user", "ai": "assistant"}
+
+
+class ChatModels(Protocol):
+    """Where the chain gets its chat models from: one per adapter and decoding, all over one base model."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def hash(self) -> str: ...
+
+    def adapters(self) -> list[str]: ...
+
+    def adapter_hash(self, adapter: str) -> str: ...
+
+    def chat_model(self, adapter: str | None, decoding: Decoding) -> BaseChatModel: ...
+
+
+class EngineChatModel(BaseChatModel):
+    """One arm's weights as a LangChain chat model. Streams; closing the stream stops the generation."""
+
+    engine: Any
+    adapter: str | None = None
+    decoding: Decoding = Decoding()
+
+    @property
+    def _llm_type(self) -> str:
+        return "duodesk"
+
+    def get_num_tokens_from_messages(self, messages: Sequence[BaseMessage], tools: Any = None, **_: Any) -> int:
+        return int(self.engine.count(turns(messages)))
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        prompt_tokens = new_tokens = 0
+        for piece in self.engine.stream(turns(messages), self.decoding, self.adapter):
+            # LangChain adds the usage of all chunks up, so that each carries only what is new.
+            usage = {
+                "input_tokens": piece.prompt_tokens - prompt_tokens,
+                "output_tokens": piece.new_tokens - new_tokens,
+                "total_tokens": piece.prompt_tokens - prompt_tokens + piece.new_tokens - new_tokens,
+            }
+            prompt_tokens, new_tokens = piece.prompt_tokens, piece.new_tokens
+            yield ChatGenerationChunk(message=AIMessageChunk(content=piece.text, usage_metadata=usage))
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return generate_from_stream(self._stream(messages))
+
+
+class EngineChatModels:
+    """ChatModels over the local engine."""
+
+    def __init__(self, engine: LocalModel) -> None:
+        self.engine = engine
+
+    @property
+    def name(self) -> str:
+        return self.engine.name
+
+    @property
+    def hash(self) -> str:
+        return self.engine.hash
+
+    def adapters(self) -> list[str]:
+        return self.engine.adapters()
+
+    def adapter_hash(self, adapter: str) -> str:
+        return self.engine.adapter_hash(adapter)
+
+    def chat_model(self, adapter: str | None, decoding: Decoding) -> BaseChatModel:
+        limit = self.engine.context_tokens - decoding.max_new_tokens
+        return EngineChatModel(
+            engine=self.engine, adapter=adapter, decoding=decoding, profile={"max_input_tokens": limit}
+        )
+
+
+class SingleChatModel:
+    """ChatModels over any one LangChain chat model, which keeps its own decoding and knows no adapters."""
+
+    def __init__(self, model: BaseChatModel, name: str) -> None:
+        self.model = model
+        self.name = name
+        self.hash = ""
+
+    def adapters(self) -> list[str]:
+        return []
+
+    def adapter_hash(self, adapter: str) -> str:
+        raise UnknownAdapter(f"The model '{self.name}' takes no adapters, so that '{adapter}' cannot be used with it.")
+
+    def chat_model(self, adapter: str | None, decoding: Decoding) -> BaseChatModel:
+        return self.model
+
+
+def turns(messages: Sequence[BaseMessage]) -> tuple[Turn, ...]:
+    """LangChain's messages as our turns."""
+    return tuple(Turn(ROLES[message.type], message.text) for message in messages)

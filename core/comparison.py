@@ -1,0 +1,157 @@
+"""The blind protocol: one question, two arms, sides drawn on the server, nothing told before the vote.
+
+A comparison is a chat with two lanes. Which lane stands on the left is drawn once, when it opens, and stays for
+all its turns; a vote locks it, and only then does `reveal` say who was who. Until then a page gets `Sides` and
+nothing else: two texts without citations, both at once.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from core.desk import Desk
+from core.errors import AlreadyVoted, StillBlind, VoteError
+from core.types import (
+    CRITERIA,
+    Answer,
+    ArmName,
+    ArmSpec,
+    Chat,
+    Choice,
+    Exchange,
+    Lane,
+    Pair,
+    Vote,
+    new_id,
+)
+
+LANES: tuple[Lane, Lane] = ("a", "b")
+CITATION = re.compile(r"[ \t]*\[\d+(?:\s*,\s*\d+)*\]")
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What may be shown of a turn: two texts. `rateable` once both answers are complete."""
+
+    question: str
+    left: str
+    right: str
+    rateable: bool = False
+    problem: str = ""
+
+
+class Comparisons:
+    """Runs comparisons over the desk. `draw` picks the left lane; it is a parameter for tests alone."""
+
+    def __init__(self, desk: Desk, draw: random.Random | None = None) -> None:
+        self.desk = desk
+        self.store = desk.store
+        self.draw = draw or random.SystemRandom()
+
+    def open(self, owner: str, first: ArmSpec, second: ArmSpec, blind: bool) -> Chat:
+        """A new comparison. In open mode the first arm stands on the left."""
+        left: Lane = self.draw.choice(("a", "b")) if blind else "a"
+        chat = Chat(id=new_id(), owner=owner, kind="blind" if blind else "open", specs=(first, second), left=left)
+        self.store.add_chat(chat)
+        return chat
+
+    def ask(self, chat_id: str, text: str) -> Iterator[Sides]:
+        """Answers on both lanes. Open: the sides grow as they are written. Blind: one result, at the end.
+
+        Raises InvalidMessage, UnknownChat, VoteError (the comparison is closed by its vote).
+        """
+        chat = self.store.chat(chat_id)
+        if chat.locked:
+            raise VoteError("This comparison is closed by its vote; start a new one to ask more.")
+        question = self.desk.take_question(chat_id, text)
+        done: dict[Lane, Answer] = {}
+        for lane, spec in zip(LANES, chat.specs, strict=True):
+            for answer in self.desk.answer(question, spec, lane):
+                done[lane] = answer
+                if chat.kind == "open":
+                    yield self._sides(chat, question.text, done)
+        if all(answer.outcome == "complete" for answer in done.values()):
+            self.store.add_pair(Pair(new_id(), question.id, done[chat.left].id, done[_other(chat.left)].id))
+        yield self._sides(chat, question.text, done)
+
+    def turns(self, chat_id: str) -> list[Sides]:
+        """All turns so far, as they may be shown."""
+        chat = self.store.chat(chat_id)
+        shown = []
+        for exchange in self.store.exchanges(chat_id):
+            done = {answer.lane: answer for answer in exchange.answers}
+            shown.append(self._sides(chat, exchange.question.text, done))
+        return shown
+
+    def vote(
+        self,
+        chat_id: str,
+        rater: str,
+        choice: Choice,
+        criteria: dict[str, tuple[int, int]] | None = None,
+        comment: str = "",
+        guessed_left: ArmName | None = None,
+    ) -> None:
+        """Records a vote on the last turn and closes the comparison. Raises VoteError, AlreadyVoted."""
+        criteria = criteria or {}
+        for name, scores in criteria.items():
+            if name not in CRITERIA or not all(1 <= score <= 5 for score in scores):
+                raise VoteError(f"Scores are 1 to 5 for {', '.join(CRITERIA)}; found {name}: {scores}.")
+        if self.store.chat(chat_id).locked:
+            raise AlreadyVoted("This comparison has its vote, and votes are final; start a new one.")
+        last = self._last(chat_id)
+        if last is None or last.pair is None:
+            raise VoteError("There is no finished pair of answers to vote on yet; ask a question first.")
+        self.store.add_vote(Vote(new_id(), last.pair.id, rater, choice, criteria, comment.strip(), guessed_left))
+        self.store.lock_chat(chat_id)
+
+    def reveal(self, chat_id: str) -> tuple[Answer, Answer]:
+        """The last turn's answers, left and right, with all that made them. Raises StillBlind before the vote."""
+        chat = self.store.chat(chat_id)
+        if chat.kind == "blind" and not chat.locked:
+            raise StillBlind("Which side is which is told after the vote.")
+        last = self._last(chat_id)
+        left = last.latest(chat.left) if last else None
+        right = last.latest(_other(chat.left)) if last else None
+        if left is None or right is None:
+            raise VoteError("There is no finished pair of answers here yet; ask a question first.")
+        return left, right
+
+    def _last(self, chat_id: str) -> Exchange | None:
+        exchanges = self.store.exchanges(chat_id)
+        return exchanges[-1] if exchanges else None
+
+    def _sides(self, chat: Chat, question: str, done: dict[Lane, Answer]) -> Sides:
+        hidden = chat.kind == "blind" and not chat.locked
+        texts = {lane: normalise(answer.text) if hidden else answer.text for lane, answer in done.items()}
+        problems = [answer.error for answer in done.values() if answer.error]
+        return Sides(
+            question=question,
+            left=texts.get(chat.left, ""),
+            right=texts.get(_other(chat.left), ""),
+            rateable=len(done) == 2 and all(answer.outcome == "complete" for answer in done.values()),
+            # An error may name an adapter or a template, so that a blind page gets a neutral sentence.
+            problem="" if not problems else "One of the two answers failed; ask again." if hidden else problems[0],
+        )
+
+
+def veil(exchange: Exchange) -> Exchange:
+    """The exchange as it may be shown anywhere: a blind one without its arms until it has its vote."""
+    if exchange.chat.kind != "blind" or exchange.chat.locked:
+        return exchange
+    left_first = sorted(exchange.answers, key=lambda answer: answer.lane != exchange.chat.left)
+    bare = tuple(Answer(a.id, a.question_id, text=normalise(a.text), outcome=a.outcome) for a in left_first)
+    return replace(exchange, chat=replace(exchange.chat, specs=(), left="a"), answers=bare, thumbs=())
+
+
+def normalise(text: str) -> str:
+    """An answer without what would tell its arm: citation marks and uneven space."""
+    lines = (" ".join(line.split(" ")).rstrip() for line in CITATION.sub("", text).strip().splitlines())
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
+
+
+def _other(lane: Lane) -> Lane:
+    return "b" if lane == "a" else "a"

@@ -1,0 +1,150 @@
+"""The route of one message, on one page: check, draft, stream, store.
+
+page -> Desk.ask -> store.history -> backend.draft (retrieve, render) -> pieces
+     -> the growing Answer is yielded, the page paints it -> in `finally` it is stored, whatever happened
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import time
+from collections.abc import Iterator
+
+from core.errors import DuodeskError, InvalidMessage
+from core.types import (
+    Answer,
+    ArmSpec,
+    Backend,
+    Chat,
+    Exchange,
+    Lane,
+    Question,
+    Store,
+    Thumb,
+    new_id,
+    now,
+)
+
+log = logging.getLogger(__name__)
+
+
+class Desk:
+    """Answers customers and keeps the record. Safe to use from any thread."""
+
+    def __init__(self, store: Store, backend: Backend, max_message_chars: int = 8000) -> None:
+        self.store = store
+        self.backend = backend
+        self.max_message_chars = max_message_chars
+
+    def open_chat(self, owner: str) -> Chat:
+        """A new, empty chat. It shows up in the owner's list with its first question."""
+        chat = Chat(id=new_id(), owner=owner)
+        self.store.add_chat(chat)
+        return chat
+
+    def ask(self, chat_id: str, text: str, spec: ArmSpec) -> Iterator[Answer]:
+        """Stores the question and yields its growing answer; the last one yielded is the one on record.
+
+        Raises InvalidMessage, UnknownChat before anything is stored. Later failures become part of the answer.
+        """
+        yield from self.answer(self.take_question(chat_id, text), spec)
+
+    def regenerate(self, chat_id: str, spec: ArmSpec) -> Iterator[Answer]:
+        """Answers the last question of a chat anew; the older answer stays on record."""
+        last = self._last(chat_id).question
+        yield from self.answer(last, spec)
+
+    def edit(self, question_id: str, chat_id: str, text: str, spec: ArmSpec) -> Iterator[Answer]:
+        """Asks a question in other words: it and all that followed it are withdrawn. Raises InvalidMessage."""
+        text = self.check_text(text)
+        exchanges = self.store.exchanges(chat_id)
+        ids = [exchange.question.id for exchange in exchanges]
+        if question_id not in ids:
+            raise InvalidMessage("That message is no longer part of this chat; reload the page and try again.")
+        for withdrawn in ids[ids.index(question_id) :]:
+            self.store.withdraw(withdrawn)
+        yield from self.ask(chat_id, text, spec)
+
+    def undo(self, chat_id: str) -> str:
+        """Withdraws the last exchange and returns its question's text, for the input box."""
+        question = self._last(chat_id).question
+        self.store.withdraw(question.id)
+        return question.text
+
+    def rate(self, answer_id: str, rater: str, value: int, comment: str = "") -> None:
+        """A thumb up (+1) or down (-1) on one answer."""
+        self.store.set_thumb(Thumb(answer_id, rater, value, comment.strip()))
+
+    def check_text(self, text: str) -> str:
+        """The message without surrounding space. Raises InvalidMessage."""
+        text = text.strip()
+        if not text:
+            raise InvalidMessage("The message is empty; type a question first.")
+        if len(text) > self.max_message_chars:
+            raise InvalidMessage(
+                f"The message has {len(text):,} characters, but at most {self.max_message_chars:,} are accepted; "
+                "shorten it, or index long text as a document."
+            )
+        return text
+
+    def take_question(self, chat_id: str, text: str) -> Question:
+        """Checks and stores a customer's message. Raises InvalidMessage, UnknownChat."""
+        question = Question(id=new_id(), chat_id=chat_id, text=self.check_text(text))
+        chat = self.store.chat(chat_id)
+        self.store.add_question(question)
+        if not chat.title:
+            self.store.rename_chat(chat_id, _title(question.text))
+        return question
+
+    def answer(self, question: Question, spec: ArmSpec, lane: Lane = "a") -> Iterator[Answer]:
+        """Streams one arm's answer to a stored question and stores it, whatever happens on the way."""
+        started = time.perf_counter()
+        answer = Answer(id=new_id(), question_id=question.id, lane=lane, created_at=now())
+        text = ""
+        first_token_s: float | None = None
+        try:
+            history = self.store.history(question.chat_id, lane, before=question.id)
+            draft = self.backend.draft(dataclasses.replace(question, history=history), spec)
+            answer = dataclasses.replace(answer, arm=draft.arm, prompt=draft.prompt, passages=draft.passages)
+            yield answer
+            with contextlib.closing(draft.pieces) as pieces:
+                for piece in pieces:
+                    first_token_s = first_token_s or time.perf_counter() - started
+                    text += piece.text
+                    answer = dataclasses.replace(
+                        answer,
+                        text=text,
+                        first_token_s=first_token_s,
+                        prompt_tokens=piece.prompt_tokens,
+                        new_tokens=piece.new_tokens,
+                    )
+                    yield answer
+            answer = dataclasses.replace(answer, outcome="complete")
+        except GeneratorExit:
+            answer = dataclasses.replace(answer, outcome="stopped")
+            raise
+        except DuodeskError as error:
+            answer = dataclasses.replace(answer, error=str(error))
+        except Exception:
+            log.exception("the answer %s failed", answer.id)
+            answer = dataclasses.replace(
+                answer, error="Something went wrong inside Duodesk; the log holds the details. Try again."
+            )
+        finally:
+            answer = dataclasses.replace(answer, total_s=time.perf_counter() - started)
+            self.store.add_answer(answer)
+        yield answer
+
+    def _last(self, chat_id: str) -> Exchange:
+        exchanges = self.store.exchanges(chat_id)
+        if not exchanges:
+            raise InvalidMessage("This chat holds no message yet; ask something first.")
+        return exchanges[-1]
+
+
+def _title(text: str) -> str:
+    """A chat's name in lists: the first words of its first question."""
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else line[:57].rsplit(" ", 1)[0] + "…"

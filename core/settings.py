@@ -1,0 +1,132 @@
+"""Every setting of Duodesk, in one table: its TOML key, environment variable, flag, default and meaning.
+
+Standard library only, so that `launch.py --help` needs nothing installed. What comes later wins:
+default, then the settings file (duodesk.toml), then DUODESK_<NAME> in the environment, then --<name>.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from core.errors import SettingsError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def setting(default: Any, meaning: str) -> Any:
+    """A field of Settings with its one-line documentation."""
+    return field(default=default, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings in force. Relative paths are taken from the project's folder."""
+
+    host: str = setting("127.0.0.1", "address the web server listens on")
+    port: int = setting(7860, "port of the web server; when taken, the next free one is used and said")
+    data: str = setting("data", "folder for the database, the index, template versions and logs")
+    database: str = setting(
+        "", "database URL, e.g. postgresql://user:password@host/name; empty: SQLite in the data folder"
+    )
+    model: str = setting("models/embedded", "base model: a folder, or a hub id such as Qwen/Qwen3-0.6B")
+    device: str = setting("auto", "where the model runs: auto, cpu or cuda")
+    threads: int = setting(0, "processor threads for the model; 0: all cores")
+    adapters: str = setting("adapters", "folder that holds one folder per LoRA adapter")
+    adapter: str = setting("velomoor", "adapter that the lora arms use unless another is chosen")
+    prompts: str = setting("prompts", "folder that holds one YAML file per prompt template")
+    template: str = setting("friendly", "prompt template used unless another is chosen")
+    knowledge: str = setting(
+        "knowledge/articles", "documents indexed at the first start: a file or folder; empty: none"
+    )
+    company: str = setting("Velomoor", "company name that templates put in for {company}")
+    chunk_chars: int = setting(700, "longest passage, in characters; longer sections are split")
+    max_message_chars: int = setting(8000, "longest chat message that is accepted, in characters")
+
+    def path(self, name: str) -> Path:
+        """The setting `name` as an absolute path."""
+        return (ROOT / getattr(self, name)).resolve()
+
+    @property
+    def database_url(self) -> str:
+        return self.database or f"sqlite:///{self.path('data') / 'duodesk.sqlite3'}"
+
+    @property
+    def model_source(self) -> str:
+        """An existing folder as an absolute path, else the text as it is: a hub id, or a folder that is missing."""
+        folder = self.path("model")
+        return str(folder) if folder.exists() else self.model
+
+
+def load_settings(
+    flags: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] = os.environ,
+    file: Path | None = None,
+) -> Settings:
+    """The settings from file, environment and flags (None = not given). Raises SettingsError."""
+    chosen = file or (Path(environ["DUODESK_SETTINGS"]) if environ.get("DUODESK_SETTINGS") else None)
+    values = _from_file(chosen or ROOT / "duodesk.toml", required=chosen is not None)
+    values |= {
+        known.name: _convert(known.name, environ[variable], f"the environment variable {variable}")
+        for known in fields(Settings)
+        if (variable := f"DUODESK_{known.name.upper()}") in environ
+    }
+    values |= {
+        name: _convert(name, value, f"--{name.replace('_', '-')}")
+        for name, value in (flags or {}).items()
+        if value is not None
+    }
+    settings = Settings(**values)
+    _check_ranges(settings)
+    return settings
+
+
+def _from_file(path: Path, required: bool) -> dict[str, Any]:
+    if not path.exists():
+        if required:
+            raise SettingsError(f"The settings file {path} does not exist; create it or leave --settings out.")
+        return {}
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The settings file {path} is not valid TOML: {error}. Mend that line.") from error
+    except OSError as error:
+        raise SettingsError(f"The settings file {path} cannot be read: {error.strerror}.") from error
+    return {name: _convert(name, value, f"the settings file {path}") for name, value in raw.items()}
+
+
+def _convert(name: str, value: Any, where: str) -> Any:
+    known = {entry.name: entry for entry in fields(Settings)}
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"the settings are {', '.join(known)}."
+        raise SettingsError(f"Unknown setting '{name}' in {where}; {hint}")
+    wanted = type(known[name].default)
+    if wanted is int and isinstance(value, str):
+        try:
+            return int(value)
+        except ValueError:
+            pass
+    if type(value) is wanted:
+        return value
+    kind = "a whole number" if wanted is int else "text in quotes"
+    raise SettingsError(f"The setting '{name}' in {where} must be {kind}, but is {value!r}.")
+
+
+def _check_ranges(settings: Settings) -> None:
+    for name, low, high in (
+        ("port", 1, 65535),
+        ("threads", 0, 1024),
+        ("chunk_chars", 100, 20_000),
+        ("max_message_chars", 1, 1_000_000),
+    ):
+        value = getattr(settings, name)
+        if not low <= value <= high:
+            raise SettingsError(f"The setting '{name}' must be between {low} and {high}, but is {value}.")
+    if settings.device not in ("auto", "cpu", "cuda"):
+        raise SettingsError(f"The setting 'device' must be auto, cpu or cuda, but is '{settings.device}'.")

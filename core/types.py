@@ -1,0 +1,393 @@
+"""The records that travel through Duodesk, and the protocols its rooms are built against.
+
+Records are frozen: what was said and how it was made never changes after the fact.
+Times are seconds, moments are UTC, identifiers are the hexadecimal text of `new_id()`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal, Protocol, get_args
+
+Role = Literal["system", "user", "assistant"]
+Outcome = Literal["complete", "stopped", "failed"]
+Choice = Literal["left", "right", "tie", "both_bad"]
+ArmName = Literal["bare", "prompt", "lora", "lora+prompt"]
+ChatKind = Literal["chat", "open", "blind"]
+Lane = Literal["a", "b"]
+
+ARM_NAMES: tuple[ArmName, ...] = get_args(ArmName)
+CHOICES: tuple[Choice, ...] = get_args(Choice)
+CRITERIA = ("correctness", "helpfulness", "tone")
+
+
+def new_id() -> str:
+    """A random identifier: 32 hexadecimal digits."""
+    return uuid.uuid4().hex
+
+
+def now() -> datetime:
+    """The present moment in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One message of a conversation."""
+
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A piece of a document: `start` is its character offset in the converted text, `score` grows with relevance."""
+
+    id: str
+    source: str
+    title: str
+    text: str
+    score: float = 0.0
+    start: int = 0
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How text is drawn from the model: temperature 0 means greedy."""
+
+    max_new_tokens: int = 160
+    temperature: float = 0.0
+    top_p: float = 1.0
+    repetition_penalty: float = 1.0
+
+
+@dataclass(frozen=True)
+class ArmSpec:
+    """What a person asks for: a cell of the 2x2, with the template and adapter to fill it."""
+
+    name: ArmName
+    template: str
+    adapter: str | None = None
+
+    @property
+    def uses_retrieval(self) -> bool:
+        return self.name in ("prompt", "lora+prompt")
+
+    @property
+    def uses_adapter(self) -> bool:
+        return self.name in ("lora", "lora+prompt")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What an answer was really made of, so that a rating can be traced to exactly what produced it."""
+
+    name: ArmName
+    model: str
+    model_hash: str
+    template: str
+    template_version: int
+    template_hash: str
+    decoding: Decoding
+    adapter: str | None = None
+    adapter_hash: str | None = None
+    index_version: str | None = None
+
+
+@dataclass(frozen=True)
+class Template:
+    """One version of a prompt template. `messages` hold `{question} {context} {history} {company}`."""
+
+    name: str
+    purpose: str
+    messages: tuple[Turn, ...]
+    depth: int
+    decoding: Decoding
+    version: int
+    hash: str
+    yaml: str
+
+
+@dataclass(frozen=True)
+class TemplateVersion:
+    """One entry of a template's history; `yaml` is the whole file as it stood."""
+
+    version: int
+    saved_at: datetime
+    note: str
+    yaml: str
+    hash: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """A customer's message, with the turns before it."""
+
+    id: str
+    chat_id: str
+    text: str
+    history: tuple[Turn, ...] = ()
+    created_at: datetime = field(default_factory=now)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A bit of streamed text, with the token counts up to and including it."""
+
+    text: str
+    prompt_tokens: int
+    new_tokens: int
+
+
+@dataclass(frozen=True)
+class Draft:
+    """All that is known before the first word, plus the words as they come."""
+
+    arm: Arm
+    prompt: tuple[Turn, ...]
+    passages: tuple[Passage, ...]
+    pieces: Generator[Piece, None, None]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one arm said to one question. `arm` is None only when the failure came before the arm was known."""
+
+    id: str
+    question_id: str
+    lane: Lane = "a"
+    arm: Arm | None = None
+    text: str = ""
+    passages: tuple[Passage, ...] = ()
+    prompt: tuple[Turn, ...] = ()
+    outcome: Outcome = "failed"
+    error: str = ""
+    first_token_s: float | None = None
+    total_s: float = 0.0
+    prompt_tokens: int = 0
+    new_tokens: int = 0
+    created_at: datetime = field(default_factory=now)
+
+
+@dataclass(frozen=True)
+class Chat:
+    """A conversation. A comparison has two lanes (`specs`), one of them shown on the left; a vote locks it."""
+
+    id: str
+    owner: str
+    kind: ChatKind = "chat"
+    title: str = ""
+    specs: tuple[ArmSpec, ...] = ()
+    left: Lane = "a"
+    locked: bool = False
+    created_at: datetime = field(default_factory=now)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two answers to one question, as shown. Which side is which stays on the server until the vote."""
+
+    id: str
+    question_id: str
+    left_answer: str
+    right_answer: str
+
+
+@dataclass(frozen=True)
+class Vote:
+    """A person's judgement of a pair. `criteria` maps a name of CRITERIA to a side's (left, right) scores, 1 to 5."""
+
+    id: str
+    pair_id: str
+    rater: str
+    choice: Choice
+    criteria: dict[str, tuple[int, int]] = field(default_factory=dict)
+    comment: str = ""
+    guessed_left: ArmName | None = None
+    created_at: datetime = field(default_factory=now)
+
+
+@dataclass(frozen=True)
+class Thumb:
+    """A quick judgement of one answer: value +1 or -1. A later thumb by the same rater replaces the earlier."""
+
+    answer_id: str
+    rater: str
+    value: int
+    comment: str = ""
+    created_at: datetime = field(default_factory=now)
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A question with everything that followed from it, oldest answer first. `withdrawn`: edited away or undone."""
+
+    chat: Chat
+    question: Question
+    answers: tuple[Answer, ...] = ()
+    thumbs: tuple[Thumb, ...] = ()
+    pair: Pair | None = None
+    votes: tuple[Vote, ...] = ()
+    withdrawn: bool = False
+
+    def latest(self, lane: Lane = "a") -> Answer | None:
+        """The answer that counts in a lane: the newest one (regenerating keeps the older ones on record)."""
+        in_lane = [answer for answer in self.answers if answer.lane == lane]
+        return in_lane[-1] if in_lane else None
+
+
+@dataclass(frozen=True)
+class TranscriptFilter:
+    """Which exchanges to look at; empty fields do not restrict. `text` is searched in questions and answers."""
+
+    text: str = ""
+    arm: ArmName | None = None
+    template: str = ""
+    adapter: str = ""
+    outcome: Outcome | None = None
+    rated: bool | None = None
+    chat_id: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class Retriever(Protocol):
+    """Finds passages. `version` changes whenever what can be found changes."""
+
+    @property
+    def version(self) -> str: ...
+
+    def search(self, text: str, k: int) -> list[Passage]:
+        """At most k passages, best first."""
+        ...
+
+    def document(self, source: str) -> str:
+        """The converted text of a whole document. Raises UnknownDocument."""
+        ...
+
+
+class Templates(Protocol):
+    """The prompt templates in force, their versions, and the only way to change them."""
+
+    def names(self) -> list[str]: ...
+
+    def get(self, name: str) -> Template:
+        """The template as it stands on disk now. Raises UnknownTemplate; a broken file yields its last good version."""
+        ...
+
+    def problem(self, name: str) -> str:
+        """Why the file on disk is not in force, in one sentence; empty when it is."""
+        ...
+
+    def check(self, name: str, yaml: str) -> Template:
+        """The template that this text would become. Raises InvalidTemplate; stores nothing."""
+        ...
+
+    def save(self, name: str, yaml: str, note: str) -> Template:
+        """Checks, writes the file and records a new version. Raises InvalidTemplate; then nothing has changed."""
+        ...
+
+    def versions(self, name: str) -> list[TemplateVersion]:
+        """Newest first."""
+        ...
+
+    def roll_back(self, name: str, version: int) -> Template:
+        """Puts an older version in force again, as a new version. Raises UnknownTemplate."""
+        ...
+
+    def render(
+        self,
+        template: Template,
+        question: str,
+        history: Sequence[Turn],
+        passages: Sequence[Passage],
+        company: str,
+    ) -> tuple[Turn, ...]:
+        """The messages exactly as the model gets them."""
+        ...
+
+
+class Model(Protocol):
+    """A base model with its adapters. Adapters are named by their folder; None is the base weights alone."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def hash(self) -> str: ...
+
+    def adapters(self) -> list[str]: ...
+
+    def adapter_hash(self, adapter: str) -> str:
+        """Raises UnknownAdapter, AdapterMismatch."""
+        ...
+
+    def stream(
+        self, messages: Sequence[Turn], decoding: Decoding, adapter: str | None = None
+    ) -> Generator[Piece, None, None]:
+        """Yields text as it is generated; closing the iterator stops the generation."""
+        ...
+
+
+class Backend(Protocol):
+    """Makes answers: one pipeline for all four arms."""
+
+    def draft(self, question: Question, spec: ArmSpec) -> Draft:
+        """Retrieves and renders; generation starts with the first piece taken. Raises DuodeskError."""
+        ...
+
+
+class Store(Protocol):
+    """What was said and how it was rated. Every call is one transaction and may come from any thread."""
+
+    def add_chat(self, chat: Chat) -> None: ...
+
+    def chat(self, chat_id: str) -> Chat:
+        """Raises UnknownChat."""
+        ...
+
+    def chats(self, owner: str, kinds: Sequence[ChatKind] = ("chat",), limit: int = 50) -> list[Chat]:
+        """An owner's chats that hold at least one question, newest first."""
+        ...
+
+    def rename_chat(self, chat_id: str, title: str) -> None: ...
+
+    def lock_chat(self, chat_id: str) -> None: ...
+
+    def add_question(self, question: Question) -> None:
+        """Keeps id, chat, text and moment; the history is derived from the chat. Raises UnknownChat."""
+        ...
+
+    def withdraw(self, question_id: str) -> None:
+        """Takes a question out of its chat's history; it stays on record."""
+        ...
+
+    def add_answer(self, answer: Answer) -> None: ...
+
+    def exchanges(self, chat_id: str) -> list[Exchange]:
+        """The exchanges of a chat that are not withdrawn, oldest first."""
+        ...
+
+    def history(self, chat_id: str, lane: Lane = "a", before: str = "") -> tuple[Turn, ...]:
+        """The conversation of one lane, up to the question `before` if given; an answer without text
+        leaves its question out too."""
+        ...
+
+    def add_pair(self, pair: Pair) -> None: ...
+
+    def add_vote(self, vote: Vote) -> None:
+        """Raises AlreadyVoted when this rater has voted on this pair."""
+        ...
+
+    def set_thumb(self, thumb: Thumb) -> None: ...
+
+    def search(self, wanted: TranscriptFilter, offset: int = 0, limit: int | None = None) -> list[Exchange]:
+        """Newest first, withdrawn ones included."""
+        ...
+
+    def count(self, wanted: TranscriptFilter) -> int: ...
+
+    def close(self) -> None: ...

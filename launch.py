@@ -1,0 +1,291 @@
+#!/usr/bin/env python3
+"""The one door to Duodesk: sets itself up on a fresh machine, then serves the app or runs a command.
+
+python3 launch.py                          serve the app in the browser
+python3 launch.py ask "Where is my bike?"  one answer in the terminal
+python3 launch.py index docs/              make documents findable
+python3 launch.py train velomoor           train an adapter on transcripts
+python3 launch.py study                    the share of test questions each arm gets right
+python3 launch.py export transcripts.jsonl what was said and how it was rated
+python3 launch.py test                     all checks and tests
+
+`--help` needs nothing installed: only the standard library is imported before a command runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.errors import DuodeskError, PortTaken, StoreError
+from core.settings import ROOT, Settings, load_settings
+from core.types import ARM_NAMES, ArmSpec, TranscriptFilter
+
+if TYPE_CHECKING:
+    from backends.engine import LocalModel
+    from backends.retrieval import HybridRetriever
+    from backends.templates import TemplateLibrary
+    from core.comparison import Comparisons
+    from core.desk import Desk
+    from store.sql_store import SqlStore
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything that runs, built once by `compose` and handed to whoever needs it."""
+
+    settings: Settings
+    store: SqlStore
+    templates: TemplateLibrary
+    retriever: HybridRetriever
+    engine: LocalModel
+    desk: Desk
+    comparisons: Comparisons
+
+
+def compose(settings: Settings) -> Parts:
+    """Builds the parts and wires them together; nothing heavy loads yet. Raises DuodeskError."""
+    from backends.chain import Chain
+    from backends.chat_model import EngineChatModels
+    from backends.engine import LocalModel
+    from backends.folders import AdapterFolder
+    from backends.retrieval import HybridRetriever
+    from backends.templates import TemplateLibrary
+    from core.comparison import Comparisons
+    from core.desk import Desk
+    from store import open_store
+
+    data = settings.path("data")
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        (data / ".writable").touch()
+    except OSError as error:
+        raise StoreError(
+            f"The data folder {data} cannot be written ({error.strerror}); mend its permissions or set `data`."
+        ) from error
+    store = open_store(settings.database_url)
+    templates = TemplateLibrary(settings.path("prompts"), data / "template-versions")
+    retriever = HybridRetriever(data / "index", settings.chunk_chars)
+    engine = LocalModel(
+        settings.model_source, AdapterFolder(settings.path("adapters")), settings.device, settings.threads
+    )
+    desk = Desk(store, Chain(EngineChatModels(engine), templates, retriever, settings.company))
+    return Parts(settings, store, templates, retriever, engine, desk, Comparisons(desk))
+
+
+def serve(settings: Settings, _: argparse.Namespace) -> int:
+    """Serves the app; the index and the model get ready behind the first page."""
+    port = free_port(settings.host, settings.port)
+    if port != settings.port:
+        print(f"Port {settings.port} is taken; using {port} instead.", flush=True)
+    print(f"Duodesk is starting on http://{settings.host}:{port} …", flush=True)
+    parts = compose(settings)
+
+    import uvicorn
+
+    from app.site import build_site
+
+    threading.Thread(target=warm_up, args=(parts,), name="warm-up", daemon=True).start()
+    site = build_site(parts)
+    print(f"Duodesk is ready: http://{settings.host}:{port} (Ctrl+C ends it)", flush=True)
+    uvicorn.run(site, host=settings.host, port=port, log_level="warning")
+    return 0
+
+
+def warm_up(parts: Parts) -> None:
+    """Indexes the company's documents at the first start and loads the model; problems show on the pages."""
+    try:
+        index_knowledge(parts)
+        parts.engine.load()
+    except DuodeskError as error:
+        print(error, file=sys.stderr, flush=True)
+
+
+def index_knowledge(parts: Parts) -> None:
+    """Indexes the `knowledge` setting's documents unless something is indexed already."""
+    if parts.settings.knowledge and not parts.retriever.documents():
+        parts.retriever.index([parts.settings.path("knowledge")])
+
+
+def free_port(host: str, first: int) -> int:
+    """The first free port from `first` on, of 50. Raises PortTaken."""
+    for port in range(first, min(first + 50, 65536)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+                return port
+            except OSError:
+                continue
+    raise PortTaken(f"No port from {first} to {first + 49} is free on {host}; set `port` or `host` to another one.")
+
+
+def ask(settings: Settings, options: argparse.Namespace) -> int:
+    """Answers one question in the terminal, streaming; it is stored like any other."""
+    parts = compose(settings)
+    index_knowledge(parts)
+    chat = parts.desk.open_chat(owner="terminal")
+    shown = ""
+    spec = ArmSpec(options.arm, settings.template, settings.adapter)
+    for answer in parts.desk.ask(chat.id, options.question, spec):
+        print(answer.text[len(shown) :], end="", flush=True)
+        shown = answer.text
+    print()
+    if answer.error:
+        print(answer.error, file=sys.stderr)
+        return 1
+    for number, passage in enumerate(answer.passages, 1):
+        print(f"  [{number}] {passage.title} ({passage.source})")
+    print(
+        f"  {options.arm}, template {settings.template}: first token {answer.first_token_s or 0:.2f} s, "
+        f"total {answer.total_s:.2f} s, {answer.prompt_tokens} + {answer.new_tokens} tokens"
+    )
+    return 0
+
+
+def index(settings: Settings, options: argparse.Namespace) -> int:
+    """Makes documents findable; a changed file replaces exactly its own passages."""
+    parts = compose(settings)
+
+    def progress(done: int, total: int, name: str) -> None:
+        print(f"{done}/{total} {name}", flush=True)
+
+    report = parts.retriever.index([Path(path) for path in options.paths], progress)
+    print(report.summary())
+    for path, reason in report.failed:
+        print(f"{path}: {reason}", file=sys.stderr)
+    return 1 if report.failed else 0
+
+
+def train(settings: Settings, options: argparse.Namespace) -> int:
+    """Trains a LoRA adapter on transcripts; it can be chosen in the app as soon as it is saved."""
+    from finetune.train import Recipe, train_adapter
+
+    parts = compose(settings)
+    recipe = Recipe(epochs=options.epochs, learning_rate=options.learning_rate, rank=options.rank)
+    card = train_adapter(
+        options.name,
+        [Path(path) for path in options.transcripts],
+        settings.path("adapters"),
+        parts.engine,
+        parts.templates,
+        settings.template,
+        settings.company,
+        recipe,
+    )
+    print(f"The adapter '{options.name}' is ready: {card['rows']} transcripts, loss {card['final_loss']:.3f}.")
+    return 0
+
+
+def study(settings: Settings, options: argparse.Namespace) -> int:
+    """Answers test questions on each arm and prints the share whose facts are right."""
+    from study.run import answer_all, print_shares
+
+    parts = compose(settings)
+    index_knowledge(parts)
+    specs = [ArmSpec(name, settings.template, settings.adapter) for name in options.arms]
+    graded = answer_all(parts.desk.backend, Path(options.questions), specs, Path(options.out), options.limit)
+    print_shares(graded)
+    return 0
+
+
+def export(settings: Settings, options: argparse.Namespace) -> int:
+    """Writes every exchange to a .jsonl or .csv file."""
+    from core.comparison import veil
+    from core.export import to_csv, to_jsonl
+
+    exchanges = [veil(exchange) for exchange in compose(settings).store.search(TranscriptFilter())]
+    write = to_csv if options.file.endswith(".csv") else to_jsonl
+    with Path(options.file).open("w", encoding="utf-8", newline="") as file:
+        file.writelines(write(exchanges))
+    print(f"{len(exchanges)} exchanges written to {options.file}.")
+    return 0
+
+
+def test(_: Settings, options: argparse.Namespace) -> int:
+    """Runs ruff, mypy and pytest; extra arguments go to pytest."""
+    checks = (
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["mypy"],
+        ["pytest", *options.pytest],
+    )
+    failed = [check[0] for check in checks if subprocess.call([sys.executable, "-m", *check], cwd=ROOT)]
+    print(f"Failed: {', '.join(failed)}" if failed else "All checks passed.")
+    return 1 if failed else 0
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """The command line as a namespace; settings that were not given are absent from it."""
+    shared = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    group = shared.add_argument_group("settings", "also in duodesk.toml (key) or the environment (DUODESK_KEY)")
+    group.add_argument("--settings", metavar="FILE", help="the settings file (default: duodesk.toml)")
+    for entry in fields(Settings):
+        flag = f"--{entry.name.replace('_', '-')}"
+        default = f" (default: {entry.default})" if entry.default != "" else ""
+        group.add_argument(
+            flag, dest=entry.name, type=type(entry.default), metavar="X", help=entry.metadata["meaning"] + default
+        )
+    parser = argparse.ArgumentParser(
+        prog="launch.py", description=__doc__, parents=[shared], formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.set_defaults(run=serve)
+    commands = parser.add_subparsers(metavar="command")
+
+    def command(run: Any, name: str) -> argparse.ArgumentParser:
+        described = commands.add_parser(name, help=run.__doc__, description=run.__doc__, parents=[shared])
+        described.set_defaults(run=run)
+        return described
+
+    asking = command(ask, "ask")
+    asking.add_argument("question")
+    asking.add_argument("--arm", choices=ARM_NAMES, default="prompt", help="which cell of the 2x2 answers")
+    command(index, "index").add_argument("paths", nargs="+", metavar="PATH", help="a document or a folder of them")
+    training = command(train, "train")
+    training.add_argument("name", help="the adapter's name: its folder under `adapters`")
+    training.add_argument("--transcripts", nargs="+", default=[str(ROOT / "knowledge/transcripts")], metavar="PATH")
+    training.add_argument("--epochs", type=float, default=8)
+    training.add_argument("--learning-rate", type=float, default=2e-3)
+    training.add_argument("--rank", type=int, default=16)
+    studying = command(study, "study")
+    studying.add_argument("--questions", default=str(ROOT / "knowledge/questions"), metavar="PATH")
+    studying.add_argument("--arms", nargs="+", choices=ARM_NAMES, default=list(ARM_NAMES))
+    studying.add_argument("--limit", type=int, default=0, help="only this many questions, spread evenly; 0: all")
+    studying.add_argument("--out", default=str(ROOT / "data/study.jsonl"), metavar="FILE", help="where answers go")
+    command(export, "export").add_argument("file", help="a name that ends in .jsonl or .csv")
+    testing = command(test, "test")
+    testing.add_argument("pytest", nargs=argparse.REMAINDER, help="arguments for pytest")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str]) -> int:
+    options = parse(argv)
+    try:
+        known = {entry.name: getattr(options, entry.name, None) for entry in fields(Settings)}
+        file = getattr(options, "settings", None)
+        settings = load_settings(known, file=Path(file) if file else None)
+        from core.environment import ensure
+
+        needed = ["requirements.txt", "requirements-dev.txt"] if options.run is test else ["requirements.txt"]
+        ensure(needed, [str(ROOT / "launch.py"), *argv])
+        return int(options.run(settings, options))
+    except DuodeskError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    sys.exit(main(sys.argv[1:]))
