@@ -20,7 +20,7 @@ import socket
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,36 +30,18 @@ from core.types import ARM_NAMES, ArmSpec, TranscriptFilter
 
 if TYPE_CHECKING:
     from backends.engine import LocalModel
-    from backends.retrieval import HybridRetriever
-    from backends.templates import TemplateLibrary
-    from core.comparison import Comparisons
-    from core.desk import Desk
-    from store.sql_store import SqlStore
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Everything that runs, built once by `compose` and handed to whoever needs it."""
-
-    settings: Settings
-    store: SqlStore
-    templates: TemplateLibrary
-    retriever: HybridRetriever
-    engine: LocalModel
-    desk: Desk
-    comparisons: Comparisons
+    from core.parts import Parts
 
 
 def compose(settings: Settings) -> Parts:
     """Builds the parts and wires them together; nothing heavy loads yet. Raises DuodeskError."""
     from backends.chain import Chain
     from backends.chat_model import EngineChatModels
-    from backends.engine import LocalModel
-    from backends.folders import AdapterFolder
     from backends.retrieval import HybridRetriever
     from backends.templates import TemplateLibrary
     from core.comparison import Comparisons
     from core.desk import Desk
+    from core.parts import Parts
     from store import open_store
 
     data = settings.path("data")
@@ -73,11 +55,20 @@ def compose(settings: Settings) -> Parts:
     store = open_store(settings.database_url)
     templates = TemplateLibrary(settings.path("prompts"), data / "template-versions")
     retriever = HybridRetriever(data / "index", settings.chunk_chars)
-    engine = LocalModel(
+    model = local_model(settings)
+    chain = Chain(EngineChatModels(model), templates, retriever, settings.company)
+    desk = Desk(store, chain, settings.max_message_chars)
+    return Parts(settings, store, templates, retriever, model, desk, Comparisons(desk))
+
+
+def local_model(settings: Settings) -> LocalModel:
+    """The base model in use with its adapters; the weights load at the first use."""
+    from backends.engine import LocalModel
+    from backends.folders import AdapterFolder
+
+    return LocalModel(
         settings.model_source, AdapterFolder(settings.path("adapters")), settings.device, settings.threads
     )
-    desk = Desk(store, Chain(EngineChatModels(engine), templates, retriever, settings.company))
-    return Parts(settings, store, templates, retriever, engine, desk, Comparisons(desk))
 
 
 def serve(settings: Settings, _: argparse.Namespace) -> int:
@@ -103,7 +94,7 @@ def warm_up(parts: Parts) -> None:
     """Indexes the company's documents at the first start and loads the model; problems show on the pages."""
     try:
         index_knowledge(parts)
-        parts.engine.load()
+        parts.model.load()
     except DuodeskError as error:
         print(error, file=sys.stderr, flush=True)
 
@@ -158,7 +149,10 @@ def index(settings: Settings, options: argparse.Namespace) -> int:
         print(f"{done}/{total} {name}", flush=True)
 
     report = parts.retriever.index([Path(path) for path in options.paths], progress)
-    print(report.summary())
+    print(
+        f"{report.added} documents added, {report.replaced} replaced, {report.unchanged} unchanged, "
+        f"{report.removed} removed, {len(report.failed)} failed."
+    )
     for path, reason in report.failed:
         print(f"{path}: {reason}", file=sys.stderr)
     return 1 if report.failed else 0
@@ -169,13 +163,15 @@ def train(settings: Settings, options: argparse.Namespace) -> int:
     from finetune.train import Recipe, train_adapter
 
     parts = compose(settings)
+    index_knowledge(parts)
     recipe = Recipe(epochs=options.epochs, learning_rate=options.learning_rate, rank=options.rank)
     card = train_adapter(
         options.name,
         [Path(path) for path in options.transcripts],
         settings.path("adapters"),
-        parts.engine,
+        local_model(settings),
         parts.templates,
+        parts.retriever,
         settings.template,
         settings.company,
         recipe,

@@ -9,6 +9,7 @@ from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.chat_models import generate_from_stream
 from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
 from backends.engine import LocalModel
@@ -58,11 +59,8 @@ class EngineChatModel(BaseChatModel):
         prompt_tokens = new_tokens = 0
         for piece in self.engine.stream(turns(messages), self.decoding, self.adapter):
             # LangChain adds the usage of all chunks up, so that each carries only what is new.
-            usage = {
-                "input_tokens": piece.prompt_tokens - prompt_tokens,
-                "output_tokens": piece.new_tokens - new_tokens,
-                "total_tokens": piece.prompt_tokens - prompt_tokens + piece.new_tokens - new_tokens,
-            }
+            read, written = piece.prompt_tokens - prompt_tokens, piece.new_tokens - new_tokens
+            usage = UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=read + written)
             prompt_tokens, new_tokens = piece.prompt_tokens, piece.new_tokens
             yield ChatGenerationChunk(message=AIMessageChunk(content=piece.text, usage_metadata=usage))
 

@@ -92,6 +92,8 @@ class LocalModel:
     ) -> Generator[Piece, None, None]:
         """Yields text as it is generated; closing it stops the generation within one token.
 
+        While nothing is written yet, an empty piece comes now and then: a generator can only be closed between two
+        pieces, and Stop must not wait for those who stand before it in line.
         Raises ModelError, PromptTooLong, UnknownAdapter, AdapterMismatch with the first piece.
         """
         adapter_name = self._ready(adapter)
@@ -107,8 +109,9 @@ class LocalModel:
             target=self._generate, args=(ids, decoding, adapter, adapter_name, pieces, stop), name="generation"
         )
         worker.start()
+        heartbeat = Piece("", len(ids), 0)
         try:
-            while (piece := pieces.get()) is not None:
+            while (piece := _next(pieces, heartbeat)) is not None:
                 if isinstance(piece, DuodeskError):
                     raise piece
                 if isinstance(piece, BaseException):
@@ -183,21 +186,31 @@ class LocalModel:
             with without or contextlib.nullcontext():
                 yield self._model
             return
-        folder = str(self.adapter_folder.path(adapter))
-        try:
-            if not isinstance(self._model, peft.PeftModel):
-                self._model = peft.PeftModel.from_pretrained(self._model, folder, adapter_name=adapter_name).eval()
-            elif adapter_name not in self._model.peft_config:
-                self._model.load_adapter(folder, adapter_name=adapter_name)
-        except RuntimeError as error:
-            raise AdapterMismatch(
-                f"The adapter '{adapter}' does not fit the base model '{self.name}': its matrices have other shapes; "
-                "choose another adapter or train this one again."
-            ) from error
-        except (OSError, ValueError) as error:
-            raise AdapterError(f"The adapter '{adapter}' cannot be loaded from {folder}: {error}") from error
+        if not isinstance(self._model, peft.PeftModel) or adapter_name not in self._model.peft_config:
+            self._load_adapter(adapter, adapter_name)
         self._model.set_adapter(adapter_name)
         yield self._model
+
+    def _load_adapter(self, adapter: str, adapter_name: str) -> None:
+        """Adds an adapter to the model. Raises AdapterMismatch, AdapterError; then the base is as it was."""
+        import peft
+        from safetensors import SafetensorError
+
+        folder = str(self.adapter_folder.path(adapter))
+        try:
+            if isinstance(self._model, peft.PeftModel):
+                self._model.load_adapter(folder, adapter_name=adapter_name)
+            else:
+                self._model = peft.PeftModel.from_pretrained(self._model, folder, adapter_name=adapter_name).eval()
+        except (RuntimeError, OSError, ValueError, SafetensorError) as error:
+            # PEFT may have put half an adapter into the model by now.
+            self._tokenizer, self._model = self._load()
+            if "size mismatch" in str(error):
+                raise AdapterMismatch(
+                    f"The adapter '{adapter}' does not fit the base model '{self.name}': its matrices have other "
+                    "shapes; choose another adapter or train this one again."
+                ) from error
+            raise AdapterError(f"The adapter '{adapter}' cannot be loaded from {folder}: {error}") from error
 
     def _encode(self, messages: Sequence[Turn]) -> list[int]:
         import jinja2
@@ -224,7 +237,15 @@ class LocalModel:
         # bfloat16 is many times slower than float32 on processors without its instructions.
         dtype = torch.float32 if device == "cpu" else torch.bfloat16
         model = AutoModelForCausalLM.from_pretrained(self.folder, dtype=dtype, local_files_only=True)
-        return tokenizer, model.to(device).eval()
+        model.to(torch.device(device))
+        return tokenizer, model.eval()
+
+
+def _next(pieces: queue.Queue[Any], heartbeat: Piece) -> Any:
+    try:
+        return pieces.get(timeout=0.2)
+    except queue.Empty:
+        return heartbeat
 
 
 def _piece_streamer(tokenizer: Any, prompt_tokens: int, pieces: queue.Queue[Any]) -> Any:

@@ -37,6 +37,7 @@ class Desk:
         self.store = store
         self.backend = backend
         self.max_message_chars = max_message_chars
+        self._answering: set[str] = set()
 
     def open_chat(self, owner: str) -> Chat:
         """A new, empty chat. It shows up in the owner's list with its first question."""
@@ -77,6 +78,12 @@ class Desk:
         """A thumb up (+1) or down (-1) on one answer."""
         self.store.set_thumb(Thumb(answer_id, rater, value, comment.strip()))
 
+    def settle(self, chat_id: str, seconds: float = 3.0) -> None:
+        """Waits until a stopped answer of this chat is on record: Stop closes it on another thread."""
+        deadline = time.monotonic() + seconds
+        while chat_id in self._answering and time.monotonic() < deadline:
+            time.sleep(0.02)
+
     def check_text(self, text: str) -> str:
         """The message without surrounding space. Raises InvalidMessage."""
         text = text.strip()
@@ -104,6 +111,7 @@ class Desk:
         answer = Answer(id=new_id(), question_id=question.id, lane=lane, created_at=now())
         text = ""
         first_token_s: float | None = None
+        self._answering.add(question.chat_id)
         try:
             history = self.store.history(question.chat_id, lane, before=question.id)
             draft = self.backend.draft(dataclasses.replace(question, history=history), spec)
@@ -111,7 +119,8 @@ class Desk:
             yield answer
             with contextlib.closing(draft.pieces) as pieces:
                 for piece in pieces:
-                    first_token_s = first_token_s or time.perf_counter() - started
+                    if piece.text and first_token_s is None:
+                        first_token_s = time.perf_counter() - started
                     text += piece.text
                     answer = dataclasses.replace(
                         answer,
@@ -134,7 +143,10 @@ class Desk:
             )
         finally:
             answer = dataclasses.replace(answer, total_s=time.perf_counter() - started)
-            self.store.add_answer(answer)
+            try:
+                self.store.add_answer(answer)
+            finally:
+                self._answering.discard(question.chat_id)
         yield answer
 
     def _last(self, chat_id: str) -> Exchange:

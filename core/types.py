@@ -7,9 +7,10 @@ Times are seconds, moments are UTC, identifiers are the hexadecimal text of `new
 from __future__ import annotations
 
 import uuid
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal, Protocol, get_args
 
 Role = Literal["system", "user", "assistant"]
@@ -254,6 +255,17 @@ class TranscriptFilter:
     until: datetime | None = None
 
 
+@dataclass(frozen=True)
+class IndexReport:
+    """What indexing did, in documents; `failed` pairs each unusable file with the reason in one sentence."""
+
+    added: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    failed: tuple[tuple[str, str], ...] = ()
+
+
 class Retriever(Protocol):
     """Finds passages. `version` changes whenever what can be found changes."""
 
@@ -266,6 +278,14 @@ class Retriever(Protocol):
 
     def document(self, source: str) -> str:
         """The converted text of a whole document. Raises UnknownDocument."""
+        ...
+
+    def documents(self) -> list[tuple[str, int]]:
+        """Each document's source with its number of passages."""
+        ...
+
+    def index(self, paths: Iterable[Path], progress: Callable[[int, int, str], None] | None = None) -> IndexReport:
+        """Makes files and folders findable; `progress` gets done, total and name. Unchanged files cost nothing."""
         ...
 
 
@@ -318,6 +338,15 @@ class Model(Protocol):
 
     @property
     def hash(self) -> str: ...
+
+    @property
+    def state(self) -> str:
+        """'not loaded', 'loading', 'ready' or 'failed: …', for people to read."""
+        ...
+
+    def load(self) -> None:
+        """Loads the weights unless they are there. Raises ModelError."""
+        ...
 
     def adapters(self) -> list[str]: ...
 

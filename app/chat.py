@@ -1,0 +1,284 @@
+"""The Chat page: one conversation with one arm at a time, streamed, with sources, thumbs and several chats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from app.widgets import arm_picker, figures, owner, refreshed_choices, say, sources_markdown, spec, top_line
+from core.errors import DuodeskError, UnknownChat
+from core.parts import Parts
+from core.types import Answer, Exchange
+
+EMPTY = """### Ask like a customer would
+The arm chosen above answers, with the passages it used. Every exchange is kept under Transcripts.
+"""
+EXAMPLES: list[Any] = [
+    {"text": "How long do I have to send a bike back?"},
+    {"text": "My display shows E-417, what now??"},
+    {"text": "What does theft cover cost per month?"},
+]
+
+Row = tuple[Exchange, dict[str, Any]]
+
+
+def rows(exchanges: Sequence[Exchange]) -> list[Row]:
+    """The chatbot's messages, each with the exchange it belongs to."""
+    shown: list[Row] = []
+    for exchange in exchanges:
+        shown.append((exchange, {"role": "user", "content": exchange.question.text}))
+        answer = exchange.latest()
+        if answer:
+            shown.append((exchange, {"role": "assistant", "content": answer_text(answer)}))
+            shown.append((exchange, details(answer)))
+    return shown
+
+
+def answer_text(answer: Answer) -> str:
+    """What stands in an answer's bubble: its text, and how it ended when it did not end well."""
+    endings = {"complete": "", "stopped": "*Stopped.*", "failed": f"**No answer.** {answer.error}"}
+    return "\n\n".join(part for part in (answer.text, endings[answer.outcome]) if part) or "*Empty answer.*"
+
+
+def details(answer: Answer) -> dict[str, Any]:
+    """The fold under an answer: figures in its title, sources inside."""
+    sources = sources_markdown(answer.passages) or "No passages: this arm answers without retrieval."
+    return {"role": "assistant", "content": sources, "metadata": {"title": figures(answer), "status": "done"}}
+
+
+def thumbs(exchanges: Sequence[Exchange], rater: str) -> list[str | None]:
+    """This rater's thumbs, one entry an assistant message, as gradio wants them."""
+    values: list[str | None] = []
+    for exchange, message in rows(exchanges):
+        if message["role"] == "assistant":
+            answer = exchange.latest()
+            given = [t.value for t in exchange.thumbs if answer and t.answer_id == answer.id and t.rater == rater]
+            values.append(None if not given or "metadata" in message else "Like" if given[-1] > 0 else "Dislike")
+    return values
+
+
+class ChatPage:
+    """The page's handlers. A chat is named by its id in the address; only its owner can open it."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.desk = parts.desk
+        self.store = parts.store
+
+    def open(self, request: Any) -> tuple[Any, ...]:
+        """What the page shows at first: the chat of the address, or an empty one; templates and adapters as now."""
+        return (*self.show(request.query_params.get("chat", ""), request), *refreshed_choices(self.parts))
+
+    def show(self, chat_id: str, request: Any) -> tuple[Any, ...]:
+        """Chat list, conversation, chat id, link, and an empty comment row."""
+        import gradio as gr
+
+        exchanges: list[Exchange] = []
+        if chat_id:
+            try:
+                self._own(chat_id, request)
+                self.desk.settle(chat_id)
+                exchanges = self.store.exchanges(chat_id)
+            except DuodeskError as error:
+                say(error)
+                chat_id = ""
+        mine = owner(request)
+        chats = [(chat.title, chat.id) for chat in self.store.chats(mine)]
+        messages: list[Any] = [message for _, message in rows(exchanges)]
+        return (
+            gr.Radio(choices=chats, value=chat_id or None, visible=bool(chats)),
+            gr.Chatbot(value=messages, feedback_value=thumbs(exchanges, mine)),
+            chat_id,
+            _link(chat_id if exchanges else ""),
+            gr.Row(visible=False),
+            gr.Textbox(submit_btn=True, stop_btn=False),
+        )
+
+    def send(
+        self, text: str, chat_id: str, name: str, template: str, adapter: str, request: Any
+    ) -> Iterator[tuple[Any, ...]]:
+        """Asks; yields conversation, input box and chat id. Bad input leaves the box as it was."""
+        import gradio as gr
+
+        try:
+            text = self.desk.check_text(text)
+            if chat_id:
+                self._own(chat_id, request)
+            else:
+                chat_id = self.desk.open_chat(owner(request)).id
+            before = [message for _, message in rows(self.store.exchanges(chat_id))]
+            asked = {"role": "user", "content": text}
+            busy = gr.Textbox(value="", submit_btn=False, stop_btn=True)
+            yield [*before, asked, _pending()], busy, chat_id
+            for answer in self.desk.ask(chat_id, text, spec(name, template, adapter)):
+                yield [*before, asked, _growing(answer)], gr.skip(), chat_id
+        except DuodeskError as error:
+            say(error)
+            yield gr.skip(), gr.Textbox(value=text, submit_btn=True, stop_btn=False), chat_id
+
+    def retry(self, chat_id: str, name: str, template: str, adapter: str, request: Any) -> Iterator[tuple[Any, Any]]:
+        """Answers the last question again, with the arm that is chosen now."""
+        before = [message for _, message in rows(self.store.exchanges(chat_id)[:-1])]
+        asked = self.store.exchanges(chat_id)[-1].question.text
+        answers = self.desk.regenerate(chat_id, spec(name, template, adapter))
+        yield from self._again(chat_id, before, asked, answers, request)
+
+    def edit(
+        self, chat_id: str, name: str, template: str, adapter: str, event: Any, request: Any
+    ) -> Iterator[tuple[Any, Any]]:
+        """Asks a changed question; what followed it is withdrawn but stays on record."""
+        shown = rows(self.store.exchanges(chat_id))
+        exchange, _ = shown[event.index]
+        before = [message for _, message in shown[: event.index]]
+        answers = self.desk.edit(exchange.question.id, chat_id, event.value, spec(name, template, adapter))
+        yield from self._again(chat_id, before, event.value, answers, request)
+
+    def _again(
+        self, chat_id: str, before: list[dict[str, Any]], asked: str, answers: Iterator[Answer], request: Any
+    ) -> Iterator[tuple[Any, Any]]:
+        import gradio as gr
+
+        question = {"role": "user", "content": asked}
+        try:
+            self._own(chat_id, request)
+            yield [*before, question, _pending()], gr.Textbox(submit_btn=False, stop_btn=True)
+            for answer in answers:
+                yield [*before, question, _growing(answer)], gr.skip()
+        except DuodeskError as error:
+            say(error)
+            yield gr.skip(), gr.Textbox(submit_btn=True, stop_btn=False)
+
+    def undo(self, chat_id: str, request: Any) -> str:
+        """Takes the last exchange back and puts its question into the box."""
+        self._own(chat_id, request)
+        return self.desk.undo(chat_id)
+
+    def like(self, chat_id: str, event: Any, request: Any) -> tuple[Any, ...]:
+        """Stores a thumb and offers a comment on it. Returns answer id, thumb and the comment row."""
+        import gradio as gr
+
+        exchange, _ = rows(self.store.exchanges(chat_id))[event.index]
+        answer = exchange.latest()
+        if answer is None:
+            return "", 0, gr.Row(visible=False)
+        value = 1 if event.liked is True or event.liked == "Like" else -1
+        self.desk.rate(answer.id, owner(request), value)
+        return answer.id, value, gr.Row(visible=True)
+
+    def comment(self, answer_id: str, value: int, text: str, request: Any) -> tuple[Any, ...]:
+        """Adds a comment to the thumb just given."""
+        import gradio as gr
+
+        self.desk.rate(answer_id, owner(request), value, text)
+        gr.Info("Your comment is kept with the answer.")
+        return gr.Row(visible=False), ""
+
+    def _own(self, chat_id: str, request: Any) -> None:
+        if self.store.chat(chat_id).owner != owner(request):
+            raise UnknownChat("This chat belongs to another visitor; its record is on the Transcripts page.")
+
+
+def _pending() -> dict[str, Any]:
+    return {"role": "assistant", "content": "…"}
+
+
+def _growing(answer: Answer) -> dict[str, Any]:
+    """An answer that is still being written; its outcome is only meaningful at the end."""
+    return {"role": "assistant", "content": answer.text or answer.error or "…"}
+
+
+def _link(chat_id: str) -> str:
+    if not chat_id:
+        return ""
+    return f'<p class="note"><a href="/transcripts?chat={chat_id}">Transcript of this chat</a></p>'
+
+
+def build(parts: Parts, blocks: Any) -> None:
+    """Lays the page out and wires it."""
+    import gradio as gr
+
+    page = ChatPage(parts)
+    top_line(parts)
+    with gr.Sidebar(width=260):
+        new = gr.Button("New chat", size="sm")
+        chats = gr.Radio([], label="Your chats", elem_classes="chat-list", visible=False)
+    with gr.Row():
+        arm = arm_picker(parts)
+    conversation = gr.Chatbot(
+        show_label=False,
+        height="58vh",
+        placeholder=EMPTY,
+        examples=EXAMPLES,
+        editable="user",
+        buttons=["copy"],
+        latex_delimiters=[],
+        feedback_options=("Like", "Dislike"),
+        elem_id="conversation",
+    )
+    with gr.Row(visible=False) as remark:
+        comment = gr.Textbox(label="What was good or bad about it?", scale=4, max_lines=3)
+        save = gr.Button("Save comment", size="sm", scale=1)
+    question = gr.Textbox(
+        label="Question",
+        show_label=False,
+        placeholder="Type a customer's question; Enter sends it",
+        submit_btn=True,
+        max_lines=8,
+        autofocus=True,
+        elem_id="question",
+    )
+    link = gr.HTML()
+    chat_id = gr.Textbox(visible=False)
+    rated, thumb = gr.State(""), gr.State(0)
+
+    view = [chats, conversation, chat_id, link, remark, question]
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    many: dict[str, Any] = {**quiet, "concurrency_limit": None}
+    address = "(id) => history.replaceState(null, '', id ? `?chat=${id}` : location.pathname)"
+
+    def send(text: str, chat: str, name: str, template: str, adapter: str, request: gr.Request):
+        yield from page.send(text, chat, name, template, adapter, request)
+
+    def retry(chat: str, name: str, template: str, adapter: str, request: gr.Request):
+        yield from page.retry(chat, name, template, adapter, request)
+
+    def edit(chat: str, name: str, template: str, adapter: str, request: gr.Request, event: gr.EditData):
+        yield from page.edit(chat, name, template, adapter, event, request)
+
+    def like(chat: str, request: gr.Request, event: gr.LikeData):
+        return page.like(chat, event, request)
+
+    def show(chat: str, request: gr.Request):
+        return page.show(chat or "", request)
+
+    def fresh(request: gr.Request):
+        return page.show("", request)
+
+    def undo(chat: str, request: gr.Request):
+        return page.undo(chat, request)
+
+    def keep(answer: str, value: int, text: str, request: gr.Request):
+        return page.comment(answer, value, text, request)
+
+    def opened(request: gr.Request):
+        return page.open(request)
+
+    def example(event: gr.SelectData):
+        return event.value["text"]
+
+    asking = question.submit(send, [question, chat_id, *arm.inputs], [conversation, question, chat_id], **many)
+    trying = conversation.example_select(example, None, question, **quiet).then(
+        send, [question, chat_id, *arm.inputs], [conversation, question, chat_id], **many
+    )
+    retrying = conversation.retry(retry, [chat_id, *arm.inputs], [conversation, question], **many)
+    editing = conversation.edit(edit, [chat_id, *arm.inputs], [conversation, question], **many)
+    answering = [asking, trying, retrying, editing]
+    for event in answering:
+        event.then(show, chat_id, view, **quiet).then(None, chat_id, js=address, **quiet)
+    question.stop(None, cancels=answering, **quiet).then(show, chat_id, view, **quiet)
+    conversation.undo(undo, chat_id, question, **quiet).then(show, chat_id, view, **quiet)
+    conversation.like(like, chat_id, [rated, thumb, remark], **quiet)
+    gr.on([save.click, comment.submit], keep, [rated, thumb, comment], [remark, comment], **quiet)
+    chats.input(show, chats, view, **quiet).then(None, chat_id, js=address, **quiet)
+    new.click(fresh, None, view, **quiet).then(None, chat_id, js=address, **quiet)
+    blocks.load(opened, None, [*view, arm.template, arm.adapter], **quiet)

@@ -1,0 +1,231 @@
+"""The Compare page: one question, two arms side by side, open or blind.
+
+Before a blind vote the browser gets two plain texts and nothing else: no arm, no figures, no sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from app.widgets import ARM_LABELS, answer_card, arm_picker, owner, refreshed_choices, say, spec, top_line
+from core.comparison import Sides
+from core.errors import DuodeskError, UnknownChat
+from core.parts import Parts
+from core.types import CHOICES, CRITERIA, Choice
+
+CHOICE_LABELS: dict[Choice, str] = {
+    "left": "← Left is better (1)",
+    "right": "Right is better → (2)",
+    "tie": "Tie (0)",
+    "both_bad": "Both bad (X)",
+}
+EMPTY = "### {side}\nAsk a question below; both arms answer it."
+
+Criteria = dict[str, tuple[int, int]]
+
+
+def side(turns: Sequence[Sides], left: bool, pending: bool = False) -> list[dict[str, Any]]:
+    """One side's conversation as chatbot messages."""
+    shown: list[dict[str, Any]] = []
+    for turn in turns:
+        text = turn.left if left else turn.right
+        waiting = pending and turn is turns[-1] and not text
+        shown.append({"role": "user", "content": turn.question})
+        shown.append({"role": "assistant", "content": text or ("…" if waiting else "*No answer.*")})
+    return shown
+
+
+class ComparePage:
+    """The page's handlers. A comparison is named by its id in the address, which says nothing of its sides."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.comparisons = parts.comparisons
+
+    def open(self, request: Any) -> tuple[Any, ...]:
+        """The comparison of the address, or an empty page; templates and adapters as they are now."""
+        choices = refreshed_choices(self.parts)
+        return (*self.show(request.query_params.get("chat", ""), request), *choices, *choices)
+
+    def show(self, chat_id: str, request: Any) -> tuple[Any, ...]:
+        """Left, right, chat id, vote row, result, question box: whatever may be shown of a comparison now."""
+        import gradio as gr
+
+        turns: list[Sides] = []
+        locked = False
+        result = ""
+        if chat_id:
+            try:
+                self._own(chat_id, request)
+                self.parts.desk.settle(chat_id)
+                turns = self.comparisons.turns(chat_id)
+                chat = self.parts.store.chat(chat_id)
+                locked = chat.locked
+                if turns and turns[-1].rateable and (locked or chat.kind == "open"):
+                    result = self._cards(chat_id, voted=locked)
+            except DuodeskError as error:
+                say(error)
+                chat_id = ""
+        ready = bool(turns) and turns[-1].rateable and not locked
+        return (
+            side(turns, left=True),
+            side(turns, left=False),
+            chat_id,
+            gr.Column(visible=ready),
+            result,
+            gr.Textbox(interactive=not locked, placeholder=_placeholder(locked), submit_btn=True, stop_btn=False),
+        )
+
+    def ask(self, text: str, chat_id: str, mode: str, arms: Sequence[str], request: Any) -> Iterator[tuple[Any, ...]]:
+        """Asks both arms; yields left, right, chat id, question box."""
+        import gradio as gr
+
+        try:
+            text = self.parts.desk.check_text(text)
+            if chat_id:
+                self._own(chat_id, request)
+            else:
+                chat = self.comparisons.open(owner(request), spec(*arms[:3]), spec(*arms[3:]), blind=mode == "blind")
+                chat_id = chat.id
+            before = self.comparisons.turns(chat_id)
+            asked = [*before, Sides(text, "", "")]
+            busy = gr.Textbox(value="", submit_btn=False, stop_btn=True)
+            yield side(asked, True, pending=True), side(asked, False, pending=True), chat_id, busy
+            for sides in self.comparisons.ask(chat_id, text):
+                now = [*before, sides]
+                yield side(now, True, pending=True), side(now, False, pending=True), chat_id, gr.skip()
+            if sides.problem:
+                gr.Warning(sides.problem)
+        except DuodeskError as error:
+            say(error)
+            yield gr.skip(), gr.skip(), chat_id, gr.Textbox(value=text, submit_btn=True, stop_btn=False)
+
+    def vote(
+        self, choice: Choice, chat_id: str, guess: str | None, comment: str, scores: Sequence[Any], request: Any
+    ) -> None:
+        """Records the vote. `scores` are left and right for each criterion in turn; both or none must be given."""
+        try:
+            self._own(chat_id, request)
+            self.comparisons.vote(
+                chat_id, owner(request), choice, _criteria(scores), comment, _known_arm(guess) if guess else None
+            )
+        except DuodeskError as error:
+            say(error)
+
+    def _cards(self, chat_id: str, voted: bool) -> str:
+        left, right = self.comparisons.reveal(chat_id)
+        head = "<p class='note'>Your vote is locked. This is who was who:</p>" if voted else ""
+        return f'{head}<div class="cards">{answer_card(left, "Left")}{answer_card(right, "Right")}</div>'
+
+    def _own(self, chat_id: str, request: Any) -> None:
+        if self.parts.store.chat(chat_id).owner != owner(request):
+            raise UnknownChat("This comparison belongs to another visitor; its record is on the Transcripts page.")
+
+
+def _criteria(scores: Sequence[Any]) -> Criteria:
+    pairs = zip(CRITERIA, scores[::2], scores[1::2], strict=True)
+    return {name: (int(left), int(right)) for name, left, right in pairs if left and right}
+
+
+def _known_arm(name: str) -> Any:
+    return name if name in ARM_LABELS else None
+
+
+def _placeholder(locked: bool) -> str:
+    return "Closed by your vote; start a new comparison" if locked else "Type a customer's question; Enter sends it"
+
+
+def build(parts: Parts, blocks: Any) -> None:
+    """Lays the page out and wires it."""
+    import gradio as gr
+
+    page = ComparePage(parts)
+    top_line(parts)
+    with gr.Row(equal_height=True):
+        mode = gr.Radio(
+            [("Blind: who is who after the vote", "blind"), ("Open: names shown", "open")],
+            value="blind",
+            label="Mode",
+            scale=3,
+        )
+        new = gr.Button("New comparison", size="sm", scale=1)
+    with gr.Row():
+        first = arm_picker(parts, "prompt", "One arm")
+    with gr.Row():
+        second = arm_picker(parts, "lora", "The other arm")
+    with gr.Row():
+        left = gr.Chatbot(label="Left", height="42vh", placeholder=EMPTY.format(side="Left"), **_bare())
+        right = gr.Chatbot(label="Right", height="42vh", placeholder=EMPTY.format(side="Right"), **_bare())
+    with gr.Column(visible=False) as voting:
+        with gr.Row(elem_classes="votes"):
+            buttons = {
+                choice: gr.Button(CHOICE_LABELS[choice], elem_id=f"vote-{choice.replace('_', '-')}", min_width=150)
+                for choice in CHOICES
+            }
+        with gr.Accordion("Scores, comment, guess (optional; before you vote)", open=False):
+            scores = []
+            for name in CRITERIA:
+                with gr.Row():
+                    scores += [
+                        gr.Radio([1, 2, 3, 4, 5], label=f"{name.capitalize()}, {where} (5 is best)")
+                        for where in ("left", "right")
+                    ]
+            comment = gr.Textbox(label="Comment", max_lines=4)
+            guess = gr.Radio(list(ARM_LABELS), label="Your guess: which arm stands on the left?")
+    result = gr.HTML()
+    question = gr.Textbox(
+        label="Question",
+        show_label=False,
+        submit_btn=True,
+        max_lines=8,
+        autofocus=True,
+        placeholder=_placeholder(False),
+    )
+    chat_id = gr.Textbox(visible=False)
+
+    view = [left, right, chat_id, voting, result, question]
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    address = "(id) => history.replaceState(null, '', id ? `?chat=${id}` : location.pathname)"
+
+    def ask(text: str, chat: str, chosen: str, *rest: Any, request: gr.Request):
+        yield from page.ask(text, chat, chosen, rest, request)
+
+    def show(chat: str, request: gr.Request):
+        return page.show(chat or "", request)
+
+    def fresh(request: gr.Request):
+        return page.show("", request)
+
+    def opened(request: gr.Request):
+        return page.open(request)
+
+    def cleared():
+        return [None] * len(scores) + ["", None]
+
+    asking = question.submit(
+        ask,
+        [question, chat_id, mode, *first.inputs, *second.inputs],
+        [left, right, chat_id, question],
+        concurrency_limit=None,
+        **quiet,
+    )
+    asking.then(show, chat_id, view, **quiet).then(None, chat_id, js=address, **quiet)
+    question.stop(None, cancels=[asking], **quiet).then(show, chat_id, view, **quiet)
+    for choice, button in buttons.items():
+
+        def vote(chat: str, guessed: str | None, said: str, *given: Any, request: gr.Request, choice: Choice = choice):
+            page.vote(choice, chat, guessed, said, given, request)
+
+        voted = button.click(vote, [chat_id, guess, comment, *scores], None, **quiet)
+        voted.then(show, chat_id, view, **quiet).then(cleared, None, [*scores, comment, guess], **quiet)
+    # Another arm or mode means another comparison: the one on the page keeps the arms it was opened with.
+    for control in (mode, *first.inputs, *second.inputs):
+        control.input(fresh, None, view, **quiet).then(None, chat_id, js=address, **quiet)
+    new.click(fresh, None, view, **quiet).then(None, chat_id, js=address, **quiet)
+    blocks.load(opened, None, [*view, first.template, first.adapter, second.template, second.adapter], **quiet)
+
+
+def _bare() -> dict[str, Any]:
+    """Both sides alike, without anything that could tell them apart."""
+    return {"buttons": [], "latex_delimiters": []}

@@ -1,0 +1,25 @@
+// Light or dark as chosen before; without a choice gradio follows the system.
+const chosen = localStorage.getItem("duodesk-theme");
+const applyTheme = (name) => document.body.classList.toggle("dark", name === "dark");
+if (chosen) addEventListener("DOMContentLoaded", () => applyTheme(chosen));
+addEventListener("load", () => chosen && applyTheme(chosen));
+
+function switchTheme() {
+  const name = document.body.classList.contains("dark") ? "light" : "dark";
+  localStorage.setItem("duodesk-theme", name);
+  applyTheme(name);
+}
+
+addEventListener("click", (event) => {
+  if (event.target.closest?.("#theme-switch")) switchTheme();
+});
+
+// Votes by key: only while nobody is typing or moving through a control.
+const VOTES = { 1: "vote-left", 2: "vote-right", 0: "vote-tie", x: "vote-both-bad" };
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest?.("input, textarea, select, [contenteditable], [role=listbox]")) return;
+  const id = VOTES[event.key.toLowerCase()];
+  const button = id && document.getElementById(id);
+  if (button && !button.disabled) button.click();
+});

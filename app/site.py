@@ -1,0 +1,74 @@
+"""The web site: all pages in one gradio app, behind a FastAPI app that knows the visitor and opens sources."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from app.widgets import OWNER_COOKIE
+from core.parts import Parts
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from gradio import Blocks
+
+FIVE_YEARS_S = 5 * 365 * 24 * 3600
+
+
+def build_site(parts: Parts) -> FastAPI:
+    """The whole site, ready for uvicorn."""
+    import gradio as gr
+    from fastapi import FastAPI
+
+    from app import api, theme
+
+    site = FastAPI(title="Duodesk", docs_url=None, redoc_url=None, openapi_url=None)
+    site.add_middleware(VisitorCookie)
+    api.add_routes(site, parts)
+    return gr.mount_gradio_app(
+        site,
+        build_pages(parts),
+        path="",
+        theme=theme.theme(),
+        css=theme.style_sheet(),
+        head=theme.head(),
+        footer_links=[],
+        show_error=True,
+        ssr_mode=False,
+    )
+
+
+def build_pages(parts: Parts) -> Blocks:
+    """One gradio app with a page for each file named here."""
+    import gradio as gr
+
+    from app import chat, compare, prompts, transcripts
+
+    with gr.Blocks(title="Duodesk", fill_height=True, analytics_enabled=False) as blocks:
+        chat.build(parts, blocks)
+    for name, page in (("Compare", compare), ("Prompts", prompts), ("Transcripts", transcripts)):
+        with blocks.route(name, f"/{name.lower()}"):
+            page.build(parts, blocks)
+    # One slow answer must not hold back other visitors' clicks; the engine has its own queue.
+    return blocks.queue(default_concurrency_limit=16)
+
+
+class VisitorCookie:
+    """Gives every browser a random identifier, so that chats and ratings can be told apart without a login."""
+
+    def __init__(self, app) -> None:
+        self.app = app
+
+    async def __call__(self, scope, receive, send) -> None:
+        known = f"{OWNER_COOKIE}=".encode() in dict(scope.get("headers", [])).get(b"cookie", b"")
+        if scope["type"] != "http" or known:
+            await self.app(scope, receive, send)
+            return
+        cookie = f"{OWNER_COOKIE}={secrets.token_hex(16)}; Path=/; Max-Age={FIVE_YEARS_S}; HttpOnly; SameSite=Lax"
+
+        async def send_with_cookie(message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), (b"set-cookie", cookie.encode())]
+            await send(message)
+
+        await self.app(scope, receive, send_with_cookie)

@@ -1,0 +1,171 @@
+"""What several pages share: the top line, the arm picker, the visitor's identity, and answers as HTML."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from core.errors import DuodeskError
+from core.parts import Parts
+from core.types import ARM_NAMES, Answer, Arm, ArmName, ArmSpec, Passage, Turn
+
+OWNER_COOKIE = "duodesk_owner"
+
+ARM_LABELS: dict[ArmName, str] = {
+    "prompt": "prompt: template + passages",
+    "lora": "lora: fine-tuned adapter",
+    "lora+prompt": "lora+prompt: both",
+    "bare": "bare: base model alone",
+}
+
+
+def owner(request: Any) -> str:
+    """Who is asking: the random identifier in this browser's cookie."""
+    return str(request.cookies.get(OWNER_COOKIE, "")) or "unknown"
+
+
+def top_line(parts: Parts) -> None:
+    """The line on top of every page: name, company, state of the model, theme switch."""
+    import gradio as gr
+
+    gr.Navbar(main_page_name="Chat")
+    line = gr.HTML(lambda: _top_line(parts), padding=False)
+    # The model loads behind the first page, so that the line looks again until it is there.
+    gr.Timer(3).tick(lambda: _top_line(parts), outputs=line, show_progress="hidden", api_visibility="private")
+
+
+def _top_line(parts: Parts) -> str:
+    state = parts.model.state
+    kind = "ready" if state == "ready" else "failed" if state.startswith("failed") else "waiting"
+    return (
+        '<div class="topline"><span class="brand">Duodesk '
+        f'<span class="company">for {html.escape(parts.settings.company)}</span></span>'
+        f'<span class="state"><span><span class="dot {kind}"></span>model {html.escape(state)}</span>'
+        '<button id="theme-switch" type="button" aria-label="Switch between light and dark">◐</button></span></div>'
+    )
+
+
+@dataclass(frozen=True)
+class ArmPicker:
+    """Three dropdowns that choose an arm. `inputs` go to a handler, `spec` makes an ArmSpec of their values."""
+
+    name: Any
+    template: Any
+    adapter: Any
+
+    @property
+    def inputs(self) -> list[Any]:
+        return [self.name, self.template, self.adapter]
+
+
+def arm_picker(parts: Parts, arm: ArmName = "prompt", label: str = "Arm") -> ArmPicker:
+    """The dropdowns, with choices as they are when the page opens; the adapter hides when the arm takes none."""
+    import gradio as gr
+
+    name = gr.Dropdown([(text, key) for key, text in ARM_LABELS.items()], value=arm, label=label, scale=2)
+    template = gr.Dropdown(parts.templates.names(), value=parts.settings.template, label="Template")
+    adapter = gr.Dropdown(
+        parts.model.adapters(),
+        value=parts.settings.adapter,
+        label="Adapter",
+        allow_custom_value=True,
+        visible=arm.startswith("lora"),
+    )
+    name.change(
+        lambda chosen: gr.Dropdown(visible=chosen.startswith("lora")),
+        name,
+        adapter,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    return ArmPicker(name, template, adapter)
+
+
+def refreshed_choices(parts: Parts) -> tuple[Any, Any]:
+    """Templates and adapters as they are now, for a page that opens."""
+    import gradio as gr
+
+    return gr.Dropdown(choices=parts.templates.names()), gr.Dropdown(choices=parts.model.adapters())
+
+
+def spec(name: str, template: str, adapter: str | None) -> ArmSpec:
+    """The picked arm."""
+    known = next((arm for arm in ARM_NAMES if arm == name), ARM_NAMES[0])
+    picked = ArmSpec(known, template, adapter)
+    return picked if picked.uses_adapter else ArmSpec(known, template)
+
+
+def say(error: DuodeskError) -> None:
+    """Shows a person what went wrong, without losing what they typed."""
+    import gradio as gr
+
+    gr.Warning(str(error))
+
+
+def figures(answer: Answer) -> str:
+    """One line about an answer: who, how fast, how much."""
+    parts = [arm_line(answer.arm)] if answer.arm else []
+    if answer.first_token_s is not None:
+        parts.append(f"first token {answer.first_token_s:.2f} s")
+    parts.append(f"total {answer.total_s:.2f} s")
+    if answer.prompt_tokens:
+        parts.append(f"{answer.prompt_tokens} + {answer.new_tokens} tokens")
+    if answer.outcome != "complete":
+        parts.append(answer.outcome)
+    return " · ".join(parts)
+
+
+def arm_line(arm: Arm) -> str:
+    """An arm in a few words."""
+    adapter = f", adapter {arm.adapter}" if arm.adapter else ""
+    return f"{arm.name} (template {arm.template} v{arm.template_version}{adapter})"
+
+
+def source_link(passage: Passage) -> str:
+    """The address that opens a passage's document at the passage."""
+    return f"/source/{quote(passage.source)}?start={passage.start}&length={len(passage.text)}#passage"
+
+
+def sources_markdown(passages: Sequence[Passage]) -> str:
+    """A numbered list of links to the passages."""
+    lines = (f"{i}. [{_plain(p.title)}]({source_link(p)})" for i, p in enumerate(passages, 1))
+    return "\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", "(").replace("]", ")")
+
+
+def answer_card(answer: Answer, heading: str) -> str:
+    """An answer's arm, figures and sources as an HTML card."""
+    rows = []
+    if answer.arm:
+        arm = answer.arm
+        rows += [
+            ("arm", arm.name),
+            ("template", f"{arm.template} v{arm.template_version}"),
+            ("adapter", f"{arm.adapter} ({arm.adapter_hash})" if arm.adapter else "none"),
+            ("base model", f"{arm.model} ({arm.model_hash})"),
+        ]
+    rows.append(("figures", figures(answer).split(" · ", 1)[-1]))
+    listed = "".join(f"<dt>{name}</dt><dd>{html.escape(value)}</dd>" for name, value in rows)
+    links = "".join(
+        f'<li><a href="{html.escape(source_link(p))}" target="_blank">{html.escape(p.title)}</a></li>'
+        for p in answer.passages
+    )
+    sources = f"<p class='note'>Sources</p><ol>{links}</ol>" if links else ""
+    return f'<div class="card"><h3>{html.escape(heading)}</h3><dl>{listed}</dl>{sources}</div>'
+
+
+def prompt_html(messages: Sequence[Turn]) -> str:
+    """Messages exactly as the model gets them, each under its role; space and line breaks are kept."""
+    return "".join(f"<h4>{turn.role}</h4><pre>{html.escape(turn.text)}</pre>" for turn in messages)
+
+
+def moment(when: datetime) -> str:
+    """A moment to the minute, in UTC."""
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

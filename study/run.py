@@ -1,0 +1,107 @@
+"""Puts test questions to arms and counts the answers whose facts are right. The full study comes with its own issue."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from core.errors import DuodeskError
+from core.types import ArmSpec, Backend, Question
+from study.facts import Grade, grade
+from study.questions import TestQuestion, read_questions
+
+
+@dataclass(frozen=True)
+class Graded:
+    """One arm's answer to one test question, graded."""
+
+    question: TestQuestion
+    arm: str
+    answer: str
+    grade: Grade
+    sources: tuple[str, ...]
+    total_s: float
+
+    @property
+    def retrieved(self) -> bool:
+        """Whether the article that holds the answer was among the passages."""
+        return self.question.article in self.sources
+
+
+def answer_all(backend: Backend, path: Path, specs: Sequence[ArmSpec], out: Path, limit: int = 0) -> list[Graded]:
+    """Answers each question once per arm, one JSON line each in `out`. A rerun goes on where the file ends."""
+    questions = read_questions(path)
+    if limit:
+        questions = questions[:: max(1, len(questions) // limit)][:limit]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    done = _read(out, questions)
+    total = len(questions) * len(specs)
+    with out.open("a", encoding="utf-8") as file:
+        for question in questions:
+            for spec in specs:
+                if (question.id, spec.name) in done:
+                    continue
+                graded = _answer(backend, question, spec)
+                done[question.id, spec.name] = graded
+                row = asdict(graded) | {"question": question.id, "asked": question.question}
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                file.flush()
+                if len(done) % 20 == 0:
+                    print(f"{len(done)}/{total} answers", flush=True)
+    names = {spec.name for spec in specs}
+    return [graded for (_, arm), graded in done.items() if arm in names]
+
+
+def _answer(backend: Backend, question: TestQuestion, spec: ArmSpec) -> Graded:
+    started = time.perf_counter()
+    try:
+        draft = backend.draft(Question(question.id, "study", question.question, question.history), spec)
+        text = "".join(piece.text for piece in draft.pieces).strip()
+        sources = tuple(passage.source for passage in draft.passages)
+    except DuodeskError as error:
+        text, sources = f"[failed: {error}]", ()
+    return Graded(question, spec.name, text, grade(question, text), sources, time.perf_counter() - started)
+
+
+def _read(out: Path, questions: Sequence[TestQuestion]) -> dict[tuple[str, str], Graded]:
+    """What an earlier run answered, graded anew so that a better grader needs no new answers."""
+    known = {question.id: question for question in questions}
+    done: dict[tuple[str, str], Graded] = {}
+    for line in out.read_text(encoding="utf-8").splitlines() if out.exists() else []:
+        row = json.loads(line)
+        if question := known.get(row["question"]):
+            graded = grade(question, row["answer"])
+            done[question.id, row["arm"]] = Graded(
+                question, row["arm"], row["answer"], graded, tuple(row["sources"]), row["total_s"]
+            )
+    return done
+
+
+def print_shares(graded: Sequence[Graded]) -> None:
+    """A table: for each arm, the share of answerable questions with all facts right, of facts, of refusals."""
+    arms = list(dict.fromkeys(one.arm for one in graded))
+    columns = ("all facts", "of facts", "declined rightly", "declined wrongly", "s/answer")
+    print(f"{'arm':<12}", "{:>16} {:>9} {:>17} {:>17} {:>9}".format(*columns))
+    for arm in arms:
+        mine = [one for one in graded if one.arm == arm]
+        answerable = [one for one in mine if one.question.answerable]
+        unanswerable = [one for one in mine if not one.question.answerable]
+        right = sum(one.grade.right for one in answerable)
+        found, required = sum(one.grade.found for one in answerable), sum(one.grade.required for one in answerable)
+        print(
+            f"{arm:<12} {_share(right, len(answerable)):>16} {found / max(required, 1):>8.1%} "
+            f"{_share(sum(one.grade.declined for one in unanswerable), len(unanswerable)):>17} "
+            f"{_share(sum(one.grade.declined for one in answerable), len(answerable)):>17} "
+            f"{sum(one.total_s for one in mine) / max(len(mine), 1):>9.2f}"
+        )
+    with_sources = [one for one in graded if one.arm.endswith("prompt") and one.question.answerable]
+    if with_sources:
+        hits = sum(one.retrieved for one in with_sources)
+        print(f"the right article was among the passages: {_share(hits, len(with_sources))}")
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part}/{whole} ({part / whole:.1%})" if whole else "-"

@@ -1,0 +1,190 @@
+"""The engine on real weights: it streams, stops, refuses what does not fit, and never mixes arms up."""
+
+import json
+import shutil
+import threading
+import time
+
+import pytest
+
+from backends.engine import LocalModel
+from backends.folders import AdapterFolder, folder_hash
+from core.errors import AdapterError, AdapterMismatch, ModelNotFound, PromptTooLong, UnknownAdapter
+from core.types import Decoding, Turn
+from tests.integration.tiny_models import copy_model, make_adapter, make_model
+
+ASK = (Turn("system", "You are an agent."), Turn("user", "How long do I have to return it?"))
+SHORT = Decoding(max_new_tokens=24)
+LONG = Decoding(max_new_tokens=400)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return make_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def adapters(base, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("adapters")
+    make_adapter(folder / "one", base, folder_hash(base), seed=1)
+    make_adapter(folder / "two", base, folder_hash(base), seed=2)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(base, adapters):
+    return LocalModel(str(base), AdapterFolder(adapters))
+
+
+def say(model, adapter=None, decoding=SHORT, messages=ASK):
+    return "".join(piece.text for piece in model.stream(messages, decoding, adapter))
+
+
+def test_greedy_text_equals_that_of_plain_transformers(model, base):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer, plain = AutoTokenizer.from_pretrained(base), AutoModelForCausalLM.from_pretrained(base)
+    rows = [{"role": turn.role, "content": turn.text} for turn in ASK]
+    ids = tokenizer.apply_chat_template(rows, add_generation_prompt=True, return_tensors="pt", return_dict=False)
+    with torch.inference_mode():
+        out = plain.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=24, do_sample=False)
+    expected = tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
+    assert say(model).strip() == expected.strip() != ""
+
+
+def test_pieces_carry_growing_token_counts(model):
+    pieces = list(model.stream(ASK, SHORT))
+    assert len(pieces) > 1
+    assert {piece.prompt_tokens for piece in pieces} == {model.count(ASK)}
+    counts = [piece.new_tokens for piece in pieces]
+    assert counts == sorted(counts)
+    assert 0 < counts[-1] <= 24
+
+
+def test_each_adapter_and_the_base_say_their_own(model):
+    said = {name: say(model, name) for name in (None, "one", "two")}
+    assert len(set(said.values())) == 3
+    assert say(model, None) == said[None], "the base answers with an adapter left on"
+
+
+def test_an_arm_keeps_its_weights_while_others_generate(model):
+    alone = {name: say(model, name) for name in (None, "one", "two")}
+    wrong = []
+
+    def ask(name):
+        for _ in range(4):
+            if say(model, name) != alone[name]:
+                wrong.append(name)
+
+    threads = [threading.Thread(target=ask, args=(name,)) for name in (None, "one", "two") * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_an_adapters_answer_equals_that_of_plain_peft(model, base, adapters):
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    plain = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), adapters / "two")
+    rows = [{"role": turn.role, "content": turn.text} for turn in ASK]
+    ids = tokenizer.apply_chat_template(rows, add_generation_prompt=True, return_tensors="pt", return_dict=False)
+    with torch.inference_mode():
+        out = plain.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=24, do_sample=False)
+    expected = tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
+    assert say(model, "two").strip() == expected.strip()
+
+
+def test_closing_the_stream_stops_the_generation_and_frees_the_model(model):
+    stream = model.stream(ASK, LONG)
+    next(stream)
+    stream.close()
+    assert not [t for t in threading.enumerate() if t.name == "generation"]
+    assert say(model)
+
+
+def test_a_generation_that_waits_its_turn_can_be_stopped_at_once(model):
+    first = model.stream(ASK, LONG)
+    next(first)
+    waiting = model.stream(ASK, LONG, "one")
+    assert next(waiting).text == ""
+    stopped = time.perf_counter()
+    waiting.close()
+    assert time.perf_counter() - stopped < 1
+    assert next(first).text, "stopping one generation stopped the other"
+    first.close()
+
+
+def test_a_fresh_or_retrained_adapter_counts_without_a_restart(model, base, adapters):
+    make_adapter(adapters / "three", base, folder_hash(base), seed=3)
+    before = say(model, "three")
+    shutil.rmtree(adapters / "three")
+    make_adapter(adapters / "three", base, folder_hash(base), seed=4)
+    assert say(model, "three") != before
+    shutil.rmtree(adapters / "three")
+
+
+def test_an_adapter_for_another_base_model_is_refused_by_its_card(model, base, adapters):
+    make_adapter(adapters / "foreign", base, "0123456789ab")
+    with pytest.raises(AdapterMismatch, match="0123456789ab"):
+        say(model, "foreign")
+    shutil.rmtree(adapters / "foreign")
+
+
+def test_an_adapter_of_another_shape_without_a_card_is_refused_and_the_chat_goes_on(model, adapters, tmp_path):
+    other = make_model(tmp_path / "wide", hidden=128)
+    make_adapter(adapters / "shapeless", other)
+    (adapters / "shapeless/card.json").unlink()
+    alone = {name: say(model, name) for name in (None, "one")}
+    for _ in range(2):
+        with pytest.raises(AdapterMismatch, match="does not fit"):
+            say(model, "shapeless")
+    assert {name: say(model, name) for name in (None, "one")} == alone
+    shutil.rmtree(adapters / "shapeless")
+
+
+def test_a_broken_adapter_is_named(model, base, adapters):
+    make_adapter(adapters / "torn", base)
+    (adapters / "torn/adapter_model.safetensors").write_bytes(b"not weights")
+    with pytest.raises(AdapterError, match="torn"):
+        say(model, "torn")
+    assert say(model)
+    shutil.rmtree(adapters / "torn")
+
+
+def test_an_unknown_adapter_is_named_with_those_that_exist(model):
+    with pytest.raises(UnknownAdapter, match="one, two"):
+        say(model, "nonesuch")
+
+
+def test_a_prompt_beyond_the_context_is_refused_with_the_numbers(model):
+    with pytest.raises(PromptTooLong, match="512"):
+        say(model, messages=(Turn("user", "bike " * 600),))
+
+
+@pytest.mark.parametrize("source", ["/no/such/folder", "./missing", "a/b/c"])
+def test_a_missing_model_folder_is_named(source, tmp_path):
+    with pytest.raises(ModelNotFound, match="does not exist"):
+        say(LocalModel(source, AdapterFolder(tmp_path)))
+
+
+def test_an_incomplete_model_folder_says_what_is_missing_and_what_was_found(base, tmp_path):
+    broken = copy_model(base, tmp_path / "broken")
+    (broken / "model.safetensors").unlink()
+    with pytest.raises(ModelNotFound, match=r"lacks weights \(found: chat_template.jinja, config.json"):
+        say(LocalModel(str(broken), AdapterFolder(tmp_path)))
+
+
+def test_the_hash_changes_with_the_weights_and_not_with_the_card(base, tmp_path):
+    copied = copy_model(base, tmp_path / "copy")
+    assert folder_hash(copied) == folder_hash(base)
+    (copied / "README.md").write_text("A card.")
+    assert folder_hash(copied) == folder_hash(base)
+    config = json.loads((copied / "config.json").read_text())
+    (copied / "config.json").write_text(json.dumps(config | {"rms_norm_eps": 0.1}))
+    assert folder_hash(copied) != folder_hash(base)

@@ -1,0 +1,58 @@
+"""The arrows between the rooms, as the README's tour draws them."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = {"core", "store", "backends", "app", "finetune", "study"}
+MAY_IMPORT = {
+    "core": set(),
+    "store": {"core"},
+    "backends": {"core"},
+    "app": {"core"},
+    "finetune": {"core", "backends.templates", "backends.engine"},
+    "study": {"core", "store"},
+    "models": set(),
+}
+HEAVY = {"torch", "transformers", "peft", "trl", "gradio", "chromadb", "langchain_chroma", "sentence_transformers"}
+
+
+def imports(file: Path, top_level_only: bool = False) -> set[str]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    nodes = tree.body if top_level_only else ast.walk(tree)
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def files(room: str) -> list[Path]:
+    return sorted((ROOT / room).rglob("*.py"))
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_a_room_imports_only_what_its_arrows_allow(room):
+    assert files(room), f"{room}/ holds no code"
+    for file in files(room):
+        for name in imports(file):
+            top = name.split(".")[0]
+            if top in ROOMS | {"models"} - {room} and top != room:
+                allowed = any(name == arrow or name.startswith(f"{arrow}.") for arrow in MAY_IMPORT[room])
+                assert allowed, f"{file.relative_to(ROOT)} imports {name}"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_heavy_packages_are_imported_where_they_are_needed(room):
+    for file in files(room):
+        heavy = {name.split(".")[0] for name in imports(file, top_level_only=True)} & HEAVY
+        assert not heavy, f"{file.relative_to(ROOT)} imports {heavy} at its top"
+
+
+def test_only_launch_sees_every_room():
+    seen = {name.split(".")[0] for name in imports(ROOT / "launch.py")} & ROOMS
+    assert seen == ROOMS

@@ -1,0 +1,125 @@
+"""The blind protocol: nothing tells before the vote, everything after."""
+
+import random
+
+import pytest
+
+from core.comparison import Comparisons, normalise, veil
+from core.errors import AlreadyVoted, StillBlind, VoteError
+from core.types import TranscriptFilter
+from tests.conftest import LORA, PROMPT, Broken
+
+
+@pytest.fixture
+def comparisons(desk):
+    desk.backend.words = ["I am {arm} [1]", ", [2, 3] really."]
+    return Comparisons(desk)
+
+
+def opened(comparisons, blind=True):
+    return comparisons.open("me", PROMPT, LORA, blind=blind).id
+
+
+def test_a_blind_question_yields_once_with_both_answers(comparisons):
+    results = list(comparisons.ask(opened(comparisons), "Which?"))
+    assert len(results) == 1
+    assert results[0].rateable
+    assert {results[0].left, results[0].right} == {"I am prompt, really.", "I am lora, really."}
+
+
+def test_open_mode_streams_with_the_first_arm_on_the_left_and_citations_kept(comparisons):
+    *growing, last = comparisons.ask(opened(comparisons, blind=False), "Which?")
+    assert len(growing) > 2
+    assert (last.left, last.right) == ("I am prompt [1], [2, 3] really.", "I am lora [1], [2, 3] really.")
+
+
+def test_sides_are_drawn_evenly_and_stay_for_the_whole_comparison(desk):
+    comparisons = Comparisons(desk, random.Random(7))
+    desk.backend.words = ["{arm}"]
+    lefts = []
+    for _ in range(40):
+        chat_id = opened(comparisons)
+        (first,) = comparisons.ask(chat_id, "One?")
+        (second,) = comparisons.ask(chat_id, "Two?")
+        assert first.left == second.left
+        lefts.append(first.left)
+    assert 10 < lefts.count("lora") < 30
+
+
+def test_each_lane_goes_on_with_its_own_answers(comparisons, backend):
+    chat_id = opened(comparisons)
+    list(comparisons.ask(chat_id, "One?"))
+    list(comparisons.ask(chat_id, "Two?"))
+    histories = [[turn.text for turn in asked.history] for asked in backend.asked[2:]]
+    assert histories == [["One?", "I am prompt [1], [2, 3] really."], ["One?", "I am lora [1], [2, 3] really."]]
+
+
+def test_nothing_is_revealed_before_the_vote_and_all_after_it(comparisons):
+    chat_id = opened(comparisons)
+    (sides,) = comparisons.ask(chat_id, "Which?")
+    with pytest.raises(StillBlind):
+        comparisons.reveal(chat_id)
+    comparisons.vote(chat_id, "me", "left", {"tone": (4, 2)}, " fine ", "lora")
+    left, right = comparisons.reveal(chat_id)
+    assert normalise(left.text) == sides.left
+    assert {left.arm.name, right.arm.name} == {"prompt", "lora"}
+    (exchange,) = comparisons.store.exchanges(chat_id)
+    (vote,) = exchange.votes
+    assert (vote.choice, vote.criteria, vote.comment, vote.guessed_left) == ("left", {"tone": (4, 2)}, "fine", "lora")
+    assert exchange.pair.left_answer == left.id
+
+
+def test_a_vote_is_final_and_closes_the_comparison(comparisons):
+    chat_id = opened(comparisons)
+    list(comparisons.ask(chat_id, "Which?"))
+    comparisons.vote(chat_id, "me", "tie")
+    with pytest.raises(AlreadyVoted):
+        comparisons.vote(chat_id, "me", "left")
+    with pytest.raises(VoteError):
+        list(comparisons.ask(chat_id, "More?"))
+
+
+def test_there_is_nothing_to_vote_on_before_both_answers_are_complete(comparisons, backend):
+    chat_id = opened(comparisons)
+    with pytest.raises(VoteError):
+        comparisons.vote(chat_id, "me", "left")
+    backend.error = Broken("The adapter 'velomoor' is gone.")
+    (sides,) = comparisons.ask(chat_id, "Which?")
+    assert not sides.rateable
+    assert "velomoor" not in sides.problem
+    with pytest.raises(VoteError):
+        comparisons.vote(chat_id, "me", "left")
+
+
+@pytest.mark.parametrize("criteria", [{"beauty": (1, 1)}, {"tone": (0, 3)}])
+def test_scores_outside_the_form_are_refused(comparisons, criteria):
+    chat_id = opened(comparisons)
+    list(comparisons.ask(chat_id, "Which?"))
+    with pytest.raises(VoteError, match="1 to 5"):
+        comparisons.vote(chat_id, "me", "left", criteria)
+
+
+def test_a_veiled_exchange_holds_no_trace_of_its_arms(comparisons):
+    chat_id = opened(comparisons)
+    list(comparisons.ask(chat_id, "Which?"))
+    (exchange,) = comparisons.store.search(TranscriptFilter())
+    veiled = veil(exchange)
+    assert all(a.arm is None and not a.passages and not a.prompt and not a.total_s for a in veiled.answers)
+    assert [a.lane for a in veiled.answers] == ["a", "a"]
+    assert veiled.chat.specs == ()
+    comparisons.vote(chat_id, "me", "left")
+    (exchange,) = comparisons.store.search(TranscriptFilter())
+    assert veil(exchange) == exchange
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("Thirty days [1].", "Thirty days."),
+        ("A [1][2] b [1, 2]", "A b"),
+        ("1. One [3]\n2. Two  \n\n\n\nEnd", "1. One\n2. Two\n\nEnd"),
+        ("Array[index] stays", "Array[index] stays"),
+    ],
+)
+def test_citations_and_uneven_space_are_taken_out(text, plain):
+    assert normalise(text) == plain

@@ -1,0 +1,81 @@
+"""Settings: where they come from, which wins, and that each one is documented."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from core.errors import SettingsError
+from core.settings import Settings, load_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = [entry.name for entry in fields(Settings)]
+
+
+def test_flags_win_over_environment_and_that_over_the_file(tmp_path):
+    file = tmp_path / "duodesk.toml"
+    file.write_text('port = 1001\nhost = "1.1.1.1"\ncompany = "File"\n')
+    environ = {"DUODESK_PORT": "1002", "DUODESK_HOST": "2.2.2.2"}
+    settings = load_settings({"port": 1003}, environ, file)
+    assert (settings.port, settings.host, settings.company) == (1003, "2.2.2.2", "File")
+
+
+def test_the_file_can_be_named_by_the_environment(tmp_path):
+    file = tmp_path / "other.toml"
+    file.write_text('company = "Elsewhere"\n')
+    assert load_settings({}, {"DUODESK_SETTINGS": str(file)}).company == "Elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("prot = 7860", "did you mean 'port'"),
+        ('port = "many"', "must be a whole number"),
+        ("port = true", "must be a whole number"),
+        ("company = 3", "must be text in quotes"),
+        ("port = 0", "between 1 and 65535"),
+        ('device = "tpu"', "auto, cpu or cuda"),
+        ("port = = 1", "not valid TOML"),
+    ],
+)
+def test_a_broken_settings_file_is_named_with_what_is_wrong(tmp_path, text, says):
+    file = tmp_path / "duodesk.toml"
+    file.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load_settings({}, {}, file)
+    assert says in str(caught.value)
+
+
+def test_a_settings_file_that_was_asked_for_must_exist(tmp_path):
+    with pytest.raises(SettingsError, match="does not exist"):
+        load_settings({}, {}, tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_setting_is_documented_in_the_readme(name):
+    table = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.search(rf"^\| `{name}` \|", table, re.MULTILINE), f"README.md's table lacks {name}"
+
+
+def test_every_setting_and_command_is_in_the_help_which_answers_within_a_second():
+    started = time.perf_counter()
+    # -S and -I keep installed packages out: the help must work on a bare machine.
+    shown = subprocess.run(
+        [sys.executable, "-S", str(ROOT / "launch.py"), "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": os.environ["PATH"]},
+    )
+    assert time.perf_counter() - started < 1.0
+    for name in NAMES:
+        assert f"--{name.replace('_', '-')}" in shown.stdout
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for command in ("ask", "index", "train", "study", "export", "test"):
+        assert f"\n    {command} " in shown.stdout
+        assert f"launch.py {command}" in readme, f"README.md does not show the command {command}"
