@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import gradio as gr
+
 from app.widgets import arm_picker, figures, owner, refreshed_choices, say, sources_markdown, spec, top_line
 from core.errors import DuodeskError, UnknownChat
 from core.parts import Parts
@@ -65,14 +67,16 @@ class ChatPage:
         self.desk = parts.desk
         self.store = parts.store
 
-    def open(self, request: Any) -> tuple[Any, ...]:
+    def open(self, request: gr.Request) -> tuple[Any, ...]:
         """What the page shows at first: the chat of the address, or an empty one; templates and adapters as now."""
         return (*self.show(request.query_params.get("chat", ""), request), *refreshed_choices(self.parts))
 
-    def show(self, chat_id: str, request: Any) -> tuple[Any, ...]:
-        """Chat list, conversation, chat id, link, and an empty comment row."""
-        import gradio as gr
+    def fresh(self, request: gr.Request) -> tuple[Any, ...]:
+        """A new chat: nothing is stored before its first question."""
+        return self.show("", request)
 
+    def show(self, chat_id: str, request: gr.Request) -> tuple[Any, ...]:
+        """Chat list, conversation, chat id, link, and an empty comment row."""
         exchanges: list[Exchange] = []
         if chat_id:
             try:
@@ -95,11 +99,9 @@ class ChatPage:
         )
 
     def send(
-        self, text: str, chat_id: str, name: str, template: str, adapter: str, request: Any
+        self, text: str, chat_id: str, name: str, template: str, adapter: str, request: gr.Request
     ) -> Iterator[tuple[Any, ...]]:
         """Asks; yields conversation, input box and chat id. Bad input leaves the box as it was."""
-        import gradio as gr
-
         try:
             text = self.desk.check_text(text)
             if chat_id:
@@ -116,7 +118,9 @@ class ChatPage:
             say(error)
             yield gr.skip(), gr.Textbox(value=text, submit_btn=True, stop_btn=False), chat_id
 
-    def retry(self, chat_id: str, name: str, template: str, adapter: str, request: Any) -> Iterator[tuple[Any, Any]]:
+    def retry(
+        self, chat_id: str, name: str, template: str, adapter: str, request: gr.Request
+    ) -> Iterator[tuple[Any, Any]]:
         """Answers the last question again, with the arm that is chosen now."""
         before = [message for _, message in rows(self.store.exchanges(chat_id)[:-1])]
         asked = self.store.exchanges(chat_id)[-1].question.text
@@ -124,20 +128,19 @@ class ChatPage:
         yield from self._again(chat_id, before, asked, answers, request)
 
     def edit(
-        self, chat_id: str, name: str, template: str, adapter: str, event: Any, request: Any
+        self, chat_id: str, name: str, template: str, adapter: str, event: gr.EditData, request: gr.Request
     ) -> Iterator[tuple[Any, Any]]:
         """Asks a changed question; what followed it is withdrawn but stays on record."""
         shown = rows(self.store.exchanges(chat_id))
-        exchange, _ = shown[event.index]
-        before = [message for _, message in shown[: event.index]]
+        at = int(event.index)  # type: ignore[arg-type]
+        exchange, _ = shown[at]
+        before = [message for _, message in shown[:at]]
         answers = self.desk.edit(exchange.question.id, chat_id, event.value, spec(name, template, adapter))
         yield from self._again(chat_id, before, event.value, answers, request)
 
     def _again(
-        self, chat_id: str, before: list[dict[str, Any]], asked: str, answers: Iterator[Answer], request: Any
+        self, chat_id: str, before: list[dict[str, Any]], asked: str, answers: Iterator[Answer], request: gr.Request
     ) -> Iterator[tuple[Any, Any]]:
-        import gradio as gr
-
         question = {"role": "user", "content": asked}
         try:
             self._own(chat_id, request)
@@ -148,16 +151,14 @@ class ChatPage:
             say(error)
             yield gr.skip(), gr.Textbox(submit_btn=True, stop_btn=False)
 
-    def undo(self, chat_id: str, request: Any) -> str:
+    def undo(self, chat_id: str, request: gr.Request) -> str:
         """Takes the last exchange back and puts its question into the box."""
         self._own(chat_id, request)
         return self.desk.undo(chat_id)
 
-    def like(self, chat_id: str, event: Any, request: Any) -> tuple[Any, ...]:
+    def like(self, chat_id: str, event: gr.LikeData, request: gr.Request) -> tuple[Any, ...]:
         """Stores a thumb and offers a comment on it. Returns answer id, thumb and the comment row."""
-        import gradio as gr
-
-        exchange, _ = rows(self.store.exchanges(chat_id))[event.index]
+        exchange, _ = rows(self.store.exchanges(chat_id))[int(event.index)]  # type: ignore[arg-type]
         answer = exchange.latest()
         if answer is None:
             return "", 0, gr.Row(visible=False)
@@ -165,17 +166,19 @@ class ChatPage:
         self.desk.rate(answer.id, owner(request), value)
         return answer.id, value, gr.Row(visible=True)
 
-    def comment(self, answer_id: str, value: int, text: str, request: Any) -> tuple[Any, ...]:
+    def comment(self, answer_id: str, value: int, text: str, request: gr.Request) -> tuple[Any, ...]:
         """Adds a comment to the thumb just given."""
-        import gradio as gr
-
         self.desk.rate(answer_id, owner(request), value, text)
         gr.Info("Your comment is kept with the answer.")
         return gr.Row(visible=False), ""
 
-    def _own(self, chat_id: str, request: Any) -> None:
+    def _own(self, chat_id: str, request: gr.Request) -> None:
         if self.store.chat(chat_id).owner != owner(request):
             raise UnknownChat("This chat belongs to another visitor; its record is on the Transcripts page.")
+
+
+def _example(event: gr.SelectData) -> str:
+    return str(event.value["text"])
 
 
 def _pending() -> dict[str, Any]:
@@ -195,40 +198,40 @@ def _link(chat_id: str) -> str:
 
 def build(parts: Parts, blocks: Any) -> None:
     """Lays the page out and wires it."""
-    import gradio as gr
-
     page = ChatPage(parts)
     top_line(parts)
-    with gr.Sidebar(width=260):
-        new = gr.Button("New chat", size="sm")
-        chats = gr.Radio([], label="Your chats", elem_classes="chat-list", visible=False)
     with gr.Row():
-        arm = arm_picker(parts)
-    conversation = gr.Chatbot(
-        show_label=False,
-        height="58vh",
-        placeholder=EMPTY,
-        examples=EXAMPLES,
-        editable="user",
-        buttons=["copy"],
-        latex_delimiters=[],
-        feedback_options=("Like", "Dislike"),
-        elem_id="conversation",
-    )
-    with gr.Row(visible=False) as remark:
-        comment = gr.Textbox(label="What was good or bad about it?", scale=4, max_lines=3)
-        save = gr.Button("Save comment", size="sm", scale=1)
-    question = gr.Textbox(
-        label="Question",
-        show_label=False,
-        placeholder="Type a customer's question; Enter sends it",
-        submit_btn=True,
-        max_lines=8,
-        autofocus=True,
-        elem_id="question",
-    )
-    link = gr.HTML()
-    chat_id = gr.Textbox(visible=False)
+        with gr.Column(scale=1, min_width=230):
+            new = gr.Button("New chat")
+            chats = gr.Radio([], label="Your chats", elem_classes="chat-list", visible=False)
+        with gr.Column(scale=4, min_width=340):
+            with gr.Row():
+                arm = arm_picker(parts)
+            conversation = gr.Chatbot(
+                show_label=False,
+                height="55vh",
+                placeholder=EMPTY,
+                examples=EXAMPLES,
+                editable="user",
+                buttons=["copy"],
+                latex_delimiters=[],
+                feedback_options=("Like", "Dislike"),
+                elem_id="conversation",
+            )
+            with gr.Row(visible=False) as remark:
+                comment = gr.Textbox(label="What was good or bad about it?", scale=4, max_lines=3)
+                save = gr.Button("Save comment", size="sm", scale=1)
+            question = gr.Textbox(
+                label="Question",
+                show_label=False,
+                placeholder="Type a customer's question; Enter sends it",
+                submit_btn=True,
+                max_lines=8,
+                autofocus=True,
+                elem_id="question",
+            )
+            link = gr.HTML()
+    chat_id = gr.Textbox(visible="hidden", label="Chat")
     rated, thumb = gr.State(""), gr.State(0)
 
     view = [chats, conversation, chat_id, link, remark, question]
@@ -236,49 +239,19 @@ def build(parts: Parts, blocks: Any) -> None:
     many: dict[str, Any] = {**quiet, "concurrency_limit": None}
     address = "(id) => history.replaceState(null, '', id ? `?chat=${id}` : location.pathname)"
 
-    def send(text: str, chat: str, name: str, template: str, adapter: str, request: gr.Request):
-        yield from page.send(text, chat, name, template, adapter, request)
-
-    def retry(chat: str, name: str, template: str, adapter: str, request: gr.Request):
-        yield from page.retry(chat, name, template, adapter, request)
-
-    def edit(chat: str, name: str, template: str, adapter: str, request: gr.Request, event: gr.EditData):
-        yield from page.edit(chat, name, template, adapter, event, request)
-
-    def like(chat: str, request: gr.Request, event: gr.LikeData):
-        return page.like(chat, event, request)
-
-    def show(chat: str, request: gr.Request):
-        return page.show(chat or "", request)
-
-    def fresh(request: gr.Request):
-        return page.show("", request)
-
-    def undo(chat: str, request: gr.Request):
-        return page.undo(chat, request)
-
-    def keep(answer: str, value: int, text: str, request: gr.Request):
-        return page.comment(answer, value, text, request)
-
-    def opened(request: gr.Request):
-        return page.open(request)
-
-    def example(event: gr.SelectData):
-        return event.value["text"]
-
-    asking = question.submit(send, [question, chat_id, *arm.inputs], [conversation, question, chat_id], **many)
-    trying = conversation.example_select(example, None, question, **quiet).then(
-        send, [question, chat_id, *arm.inputs], [conversation, question, chat_id], **many
+    asking = question.submit(page.send, [question, chat_id, *arm.inputs], [conversation, question, chat_id], **many)
+    trying = conversation.example_select(_example, None, question, **quiet).then(
+        page.send, [question, chat_id, *arm.inputs], [conversation, question, chat_id], **many
     )
-    retrying = conversation.retry(retry, [chat_id, *arm.inputs], [conversation, question], **many)
-    editing = conversation.edit(edit, [chat_id, *arm.inputs], [conversation, question], **many)
+    retrying = conversation.retry(page.retry, [chat_id, *arm.inputs], [conversation, question], **many)
+    editing = conversation.edit(page.edit, [chat_id, *arm.inputs], [conversation, question], **many)
     answering = [asking, trying, retrying, editing]
     for event in answering:
-        event.then(show, chat_id, view, **quiet).then(None, chat_id, js=address, **quiet)
-    question.stop(None, cancels=answering, **quiet).then(show, chat_id, view, **quiet)
-    conversation.undo(undo, chat_id, question, **quiet).then(show, chat_id, view, **quiet)
-    conversation.like(like, chat_id, [rated, thumb, remark], **quiet)
-    gr.on([save.click, comment.submit], keep, [rated, thumb, comment], [remark, comment], **quiet)
-    chats.input(show, chats, view, **quiet).then(None, chat_id, js=address, **quiet)
-    new.click(fresh, None, view, **quiet).then(None, chat_id, js=address, **quiet)
-    blocks.load(opened, None, [*view, arm.template, arm.adapter], **quiet)
+        event.then(page.show, chat_id, view, **quiet).then(None, chat_id, js=address, **quiet)
+    question.stop(None, cancels=answering, **quiet).then(page.show, chat_id, view, **quiet)
+    conversation.undo(page.undo, chat_id, question, **quiet).then(page.show, chat_id, view, **quiet)
+    conversation.like(page.like, chat_id, [rated, thumb, remark], **quiet)
+    gr.on([save.click, comment.submit], page.comment, [rated, thumb, comment], [remark, comment], **quiet)
+    chats.input(page.show, chats, view, **quiet).then(None, chat_id, js=address, **quiet)
+    new.click(page.fresh, None, view, **quiet).then(None, chat_id, js=address, **quiet)
+    blocks.load(page.open, None, [*view, arm.template, arm.adapter], **quiet)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import gradio as gr
+
 from app.widgets import ARM_LABELS, answer_card, arm_picker, owner, refreshed_choices, say, spec, top_line
 from core.comparison import Sides
 from core.errors import DuodeskError, UnknownChat
@@ -43,15 +45,17 @@ class ComparePage:
         self.parts = parts
         self.comparisons = parts.comparisons
 
-    def open(self, request: Any) -> tuple[Any, ...]:
+    def open(self, request: gr.Request) -> tuple[Any, ...]:
         """The comparison of the address, or an empty page; templates and adapters as they are now."""
         choices = refreshed_choices(self.parts)
         return (*self.show(request.query_params.get("chat", ""), request), *choices, *choices)
 
-    def show(self, chat_id: str, request: Any) -> tuple[Any, ...]:
-        """Left, right, chat id, vote row, result, question box: whatever may be shown of a comparison now."""
-        import gradio as gr
+    def fresh(self, request: gr.Request) -> tuple[Any, ...]:
+        """An empty page: the next question opens a new comparison."""
+        return self.show("", request)
 
+    def show(self, chat_id: str, request: gr.Request) -> tuple[Any, ...]:
+        """Left, right, chat id, vote row, result, question box: whatever may be shown of a comparison now."""
         turns: list[Sides] = []
         locked = False
         result = ""
@@ -77,17 +81,28 @@ class ComparePage:
             gr.Textbox(interactive=not locked, placeholder=_placeholder(locked), submit_btn=True, stop_btn=False),
         )
 
-    def ask(self, text: str, chat_id: str, mode: str, arms: Sequence[str], request: Any) -> Iterator[tuple[Any, ...]]:
+    def ask(
+        self,
+        text: str,
+        chat_id: str,
+        mode: str,
+        first_name: str,
+        first_template: str,
+        first_adapter: str,
+        second_name: str,
+        second_template: str,
+        second_adapter: str,
+        request: gr.Request,
+    ) -> Iterator[tuple[Any, ...]]:
         """Asks both arms; yields left, right, chat id, question box."""
-        import gradio as gr
-
         try:
             text = self.parts.desk.check_text(text)
             if chat_id:
                 self._own(chat_id, request)
             else:
-                chat = self.comparisons.open(owner(request), spec(*arms[:3]), spec(*arms[3:]), blind=mode == "blind")
-                chat_id = chat.id
+                first = spec(first_name, first_template, first_adapter)
+                second = spec(second_name, second_template, second_adapter)
+                chat_id = self.comparisons.open(owner(request), first, second, blind=mode == "blind").id
             before = self.comparisons.turns(chat_id)
             asked = [*before, Sides(text, "", "")]
             busy = gr.Textbox(value="", submit_btn=False, stop_btn=True)
@@ -102,13 +117,14 @@ class ComparePage:
             yield gr.skip(), gr.skip(), chat_id, gr.Textbox(value=text, submit_btn=True, stop_btn=False)
 
     def vote(
-        self, choice: Choice, chat_id: str, guess: str | None, comment: str, scores: Sequence[Any], request: Any
+        self, label: str, request: gr.Request, chat_id: str, guess: str | None, comment: str, *scores: int | None
     ) -> None:
-        """Records the vote. `scores` are left and right for each criterion in turn; both or none must be given."""
+        """Records the vote of the button with this label. `scores`: left and right for each criterion in turn."""
+        choice = next(known for known in CHOICES if CHOICE_LABELS[known] == label)
         try:
             self._own(chat_id, request)
             self.comparisons.vote(
-                chat_id, owner(request), choice, _criteria(scores), comment, _known_arm(guess) if guess else None
+                chat_id, owner(request), choice, _criteria(scores), comment or "", _known_arm(guess) if guess else None
             )
         except DuodeskError as error:
             say(error)
@@ -118,7 +134,7 @@ class ComparePage:
         head = "<p class='note'>Your vote is locked. This is who was who:</p>" if voted else ""
         return f'{head}<div class="cards">{answer_card(left, "Left")}{answer_card(right, "Right")}</div>'
 
-    def _own(self, chat_id: str, request: Any) -> None:
+    def _own(self, chat_id: str, request: gr.Request) -> None:
         if self.parts.store.chat(chat_id).owner != owner(request):
             raise UnknownChat("This comparison belongs to another visitor; its record is on the Transcripts page.")
 
@@ -138,11 +154,9 @@ def _placeholder(locked: bool) -> str:
 
 def build(parts: Parts, blocks: Any) -> None:
     """Lays the page out and wires it."""
-    import gradio as gr
-
     page = ComparePage(parts)
     top_line(parts)
-    with gr.Row(equal_height=True):
+    with gr.Row():
         mode = gr.Radio(
             [("Blind: who is who after the vote", "blind"), ("Open: names shown", "open")],
             value="blind",
@@ -159,10 +173,10 @@ def build(parts: Parts, blocks: Any) -> None:
         right = gr.Chatbot(label="Right", height="42vh", placeholder=EMPTY.format(side="Right"), **_bare())
     with gr.Column(visible=False) as voting:
         with gr.Row(elem_classes="votes"):
-            buttons = {
-                choice: gr.Button(CHOICE_LABELS[choice], elem_id=f"vote-{choice.replace('_', '-')}", min_width=150)
+            buttons = [
+                gr.Button(CHOICE_LABELS[choice], elem_id=f"vote-{choice.replace('_', '-')}", min_width=150)
                 for choice in CHOICES
-            }
+            ]
         with gr.Accordion("Scores, comment, guess (optional; before you vote)", open=False):
             scores = []
             for name in CRITERIA:
@@ -182,48 +196,30 @@ def build(parts: Parts, blocks: Any) -> None:
         autofocus=True,
         placeholder=_placeholder(False),
     )
-    chat_id = gr.Textbox(visible=False)
+    chat_id = gr.Textbox(visible="hidden", label="Chat")
 
     view = [left, right, chat_id, voting, result, question]
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     address = "(id) => history.replaceState(null, '', id ? `?chat=${id}` : location.pathname)"
 
-    def ask(text: str, chat: str, chosen: str, *rest: Any, request: gr.Request):
-        yield from page.ask(text, chat, chosen, rest, request)
-
-    def show(chat: str, request: gr.Request):
-        return page.show(chat or "", request)
-
-    def fresh(request: gr.Request):
-        return page.show("", request)
-
-    def opened(request: gr.Request):
-        return page.open(request)
-
-    def cleared():
-        return [None] * len(scores) + ["", None]
-
     asking = question.submit(
-        ask,
+        page.ask,
         [question, chat_id, mode, *first.inputs, *second.inputs],
         [left, right, chat_id, question],
         concurrency_limit=None,
         **quiet,
     )
-    asking.then(show, chat_id, view, **quiet).then(None, chat_id, js=address, **quiet)
-    question.stop(None, cancels=[asking], **quiet).then(show, chat_id, view, **quiet)
-    for choice, button in buttons.items():
-
-        def vote(chat: str, guessed: str | None, said: str, *given: Any, request: gr.Request, choice: Choice = choice):
-            page.vote(choice, chat, guessed, said, given, request)
-
-        voted = button.click(vote, [chat_id, guess, comment, *scores], None, **quiet)
-        voted.then(show, chat_id, view, **quiet).then(cleared, None, [*scores, comment, guess], **quiet)
+    asking.then(page.show, chat_id, view, **quiet).then(None, chat_id, js=address, **quiet)
+    question.stop(None, cancels=[asking], **quiet).then(page.show, chat_id, view, **quiet)
+    blank = [None] * len(scores) + ["", None]
+    for button in buttons:
+        voted = button.click(page.vote, [button, chat_id, guess, comment, *scores], None, **quiet)
+        voted.then(page.show, chat_id, view, **quiet).then(lambda: blank, None, [*scores, comment, guess], **quiet)
     # Another arm or mode means another comparison: the one on the page keeps the arms it was opened with.
     for control in (mode, *first.inputs, *second.inputs):
-        control.input(fresh, None, view, **quiet).then(None, chat_id, js=address, **quiet)
-    new.click(fresh, None, view, **quiet).then(None, chat_id, js=address, **quiet)
-    blocks.load(opened, None, [*view, first.template, first.adapter, second.template, second.adapter], **quiet)
+        control.input(page.fresh, None, view, **quiet).then(None, chat_id, js=address, **quiet)
+    new.click(page.fresh, None, view, **quiet).then(None, chat_id, js=address, **quiet)
+    blocks.load(page.open, None, [*view, first.template, first.adapter, second.template, second.adapter], **quiet)
 
 
 def _bare() -> dict[str, Any]:

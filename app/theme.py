@@ -29,6 +29,9 @@ def theme() -> Any:
         block_background_fill_dark="*neutral_900",
         block_border_width="1px",
         block_shadow="none",
+        # Gradio's own subdued grey is too faint to read on white.
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
         button_primary_background_fill="*primary_700",
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_dark="*primary_700",
