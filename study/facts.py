@@ -9,11 +9,16 @@ from study.questions import TestQuestion
 
 # A refusal both admits not knowing and offers a person; either alone may occur in a good answer.
 NOT_KNOWN = re.compile(
-    r"\b(don't|do not|doesn't|does not|can't|cannot|isn't|is not|not|nothing|no)\b[^.?!]{0,60}"
-    r"\b(have|hold|find|say|says|know|cover|covers|listed|mention|mentions|mentioned|information|answer|help centre)\b",
-    re.IGNORECASE,
+    r"""
+    \b(don't|do\ not|doesn't|does\ not|can't|cannot|couldn't|isn't|is\ not|not|nothing|no)\b [^.?!]{0,60}
+      \b(have|hold|find|says?|know|covers?|covered|listed|mention(s|ed)?|described|information|answer
+        |in\ (our|the)\ help\ centre)\b
+    | \b(says|have|has|holds|finds?|found|covers)\b [^.?!]{0,20} \b(nothing|no|not)\b
+    | \b(rather\ not|not\ want\ to|won't|not)\ guess\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
-A_PERSON = re.compile(r"\b(person|colleague|someone|team|crew|human|agent|@|\+31)|[\w.]+@[\w.]+", re.IGNORECASE)
+A_PERSON = re.compile(r"\b(person|colleague|someone|team|human|call us)\b|\+\d\d|@", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,116 @@
+"""From a URL to an engine with its schema at head."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from core.errors import StoreError
+from store.failures import explain, place
+
+BUSY_S = 15
+_UPGRADE_LOCK = 0x4475_6F64  # any number that no other program picks as its Postgres advisory lock
+_alembic_guard = threading.Lock()  # Alembic keeps its context in module globals
+
+_to_json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for `sqlite:///path` or `postgresql://...`; connects to nothing yet. Raises StoreError."""
+    target = _parse(url)
+    return _sqlite(target) if target.get_backend_name() == "sqlite" else _postgres(target)
+
+
+@contextmanager
+def transaction(engine: Engine, **options: Any) -> Iterator[Connection]:
+    """A connection for one transaction, given back at its end; what the database refuses becomes a StoreError."""
+    try:
+        with engine.connect().execution_options(**options) as connection, connection.begin():
+            yield connection
+    except SQLAlchemyError as error:
+        raise StoreError(explain(error, engine.url)) from error
+
+
+def upgrade(engine: Engine) -> None:
+    """Brings the schema to head; of several programs that start at once, one does and the others wait.
+
+    Raises StoreError when the database cannot be written, or is newer than this program.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    versions = ScriptDirectory.from_config(config)
+    known = {revision.revision for revision in versions.walk_revisions()}
+    with _alembic_guard, transaction(engine, sqlite_begin="IMMEDIATE") as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
+        found = set(MigrationContext.configure(connection).get_current_heads())
+        if not found <= known:
+            raise StoreError(
+                f"The database {place(engine.url)} was made by a newer Duodesk (schema {', '.join(sorted(found))}); "
+                "update this program or choose another database."
+            )
+        if found != set(versions.get_heads()):
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+
+def _parse(url: str) -> URL:
+    """The URL with its driver named. The messages never repeat the URL: it may hold a password."""
+    forms = "sqlite:///path/to/file or postgresql://user:password@host/database"
+    try:
+        target = make_url(url)
+    except (ArgumentError, ValueError):
+        raise StoreError(f"The database URL cannot be read; write {forms}.") from None
+    match target.drivername:
+        case "sqlite" if target.database and target.database != ":memory:":
+            return target
+        case "sqlite":
+            raise StoreError(f"The database URL names no file, so nothing would be kept; write {forms}.")
+        case "postgresql" | "postgres" | "postgresql+psycopg":
+            return target.set(drivername="postgresql+psycopg")
+    raise StoreError(f"The database URL starts with {target.drivername!r}, which is not supported; write {forms}.")
+
+
+def _sqlite(url: URL) -> Engine:
+    """A new connection for each call: it is opened, used and closed by one thread."""
+    assert url.database
+    try:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"The folder of the database {place(url)} cannot be made ({error.strerror}); choose another path."
+        ) from error
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_S}, json_serializer=_to_json)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # sqlite3 would begin and commit at its own discretion
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA journal_mode = WAL")  # readers and a writer do not block each other
+        connection.execute("PRAGMA synchronous = FULL")  # an acknowledged write survives a power cut too
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('sqlite_begin', 'DEFERRED')}")
+
+    return engine
+
+
+def _postgres(url: URL) -> Engine:
+    """A pool of connections, each lent to one call at a time and tested before it is lent."""
+    defaults = {"connect_timeout": "10", "client_encoding": "utf8"}
+    url = url.set(query={**defaults, **url.query})
+    return create_engine(url, pool_pre_ping=True, json_serializer=_to_json)

@@ -1,0 +1,176 @@
+"""The tables as the program sees them; store/migrations/ makes the same tables in a database.
+
+Every table has `seq`, an autoincrement that gives the order of events whatever the clock says.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+
+def clean(value: Any) -> Any:
+    """The same text, or nested lists and dicts of text, without what a database refuses: NUL characters are
+    dropped, halves of surrogate pairs are joined or, when alone, replaced by U+FFFD."""
+    match value:
+        case str():
+            whole = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+            return whole.replace("\0", "")
+        case list() | tuple():
+            return [clean(item) for item in value]
+        case dict():
+            return {clean(key): clean(item) for key, item in value.items()}
+    return value
+
+
+def fold(text: str) -> str:
+    """Text as it is searched: upper and lower case alike, composed and decomposed letters alike.
+
+    Done here and stored beside the text because the databases disagree about letters outside ASCII.
+    """
+    return unicodedata.normalize("NFC", str(clean(text)).casefold())
+
+
+class CleanText(TypeDecorator[str]):
+    """Text that any database takes, in what is stored and in what is asked for."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return clean(value)
+
+
+class CleanJson(TypeDecorator[Any]):
+    """Lists and dicts with clean text; None is SQL's NULL."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return clean(value)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A moment in UTC, timezone-aware in Python on both databases; a naive one is taken for UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else _in_utc(value)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else _in_utc(value)
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData()
+
+chats = Table(
+    "chats",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("id", CleanText, nullable=False, unique=True),
+    Column("owner", CleanText, nullable=False, index=True),
+    Column("kind", CleanText, nullable=False),
+    Column("title", CleanText, nullable=False),
+    Column("specs", CleanJson, nullable=False),
+    Column("left", CleanText, nullable=False),
+    Column("locked", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+questions = Table(
+    "questions",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("id", CleanText, nullable=False, unique=True),
+    Column("chat_id", CleanText, ForeignKey("chats.id"), nullable=False, index=True),
+    Column("text", CleanText, nullable=False),
+    Column("folded", CleanText, nullable=False),
+    Column("withdrawn", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False, index=True),
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("id", CleanText, nullable=False, unique=True),
+    Column("question_id", CleanText, ForeignKey("questions.id"), nullable=False, index=True),
+    Column("lane", CleanText, nullable=False),
+    # What can be filtered by, also contained in `arm`: the full identity. All four are NULL together.
+    Column("arm_name", CleanText),
+    Column("template", CleanText),
+    Column("adapter", CleanText),
+    Column("arm", CleanJson),
+    Column("text", CleanText, nullable=False),
+    Column("folded", CleanText, nullable=False),
+    Column("passages", CleanJson, nullable=False),
+    Column("prompt", CleanJson, nullable=False),
+    Column("outcome", CleanText, nullable=False),
+    Column("error", CleanText, nullable=False),
+    Column("first_token_s", Float),
+    Column("total_s", Float, nullable=False),
+    Column("prompt_tokens", Integer, nullable=False),
+    Column("new_tokens", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+pairs = Table(
+    "pairs",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("id", CleanText, nullable=False, unique=True),
+    Column("question_id", CleanText, ForeignKey("questions.id"), nullable=False, index=True),
+    Column("left_answer", CleanText, ForeignKey("answers.id"), nullable=False),
+    Column("right_answer", CleanText, ForeignKey("answers.id"), nullable=False),
+)
+
+votes = Table(
+    "votes",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("id", CleanText, nullable=False, unique=True),
+    Column("pair_id", CleanText, ForeignKey("pairs.id"), nullable=False),
+    Column("rater", CleanText, nullable=False),
+    Column("choice", CleanText, nullable=False),
+    Column("criteria", CleanJson, nullable=False),
+    Column("comment", CleanText, nullable=False),
+    Column("guessed_left", CleanText),
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("pair_id", "rater", name="votes_pair_id_rater_key"),
+)
+
+thumbs = Table(
+    "thumbs",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("answer_id", CleanText, ForeignKey("answers.id"), nullable=False),
+    Column("rater", CleanText, nullable=False),
+    Column("value", Integer, nullable=False),
+    Column("comment", CleanText, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("answer_id", "rater", name="thumbs_answer_id_rater_key"),
+)

@@ -1,0 +1,114 @@
+"""A PostgreSQL server for the tests: the one of DUODESK_TEST_POSTGRES, else one of our own for the session."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
+ABSENT = "no PostgreSQL server found; install Debian's postgresql or set DUODESK_TEST_POSTGRES"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a database in which the tests may make and drop schemas."""
+    given = os.environ.get("DUODESK_TEST_POSTGRES")
+    if given:
+        yield given
+        return
+    programs = _server_programs()
+    if programs is None or (os.geteuid() == 0 and not _has_user("postgres")):
+        pytest.skip(ABSENT)
+    yield from _own_server(programs)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """A URL whose tables live in a new empty schema."""
+    schema = f"test_{uuid.uuid4().hex}"
+    libpq = make_url(postgres_server).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(libpq, autocommit=True) as connection:
+        connection.execute(f'CREATE SCHEMA "{schema}"')
+        yield with_options(postgres_server, options=f"-csearch_path={schema}")
+        connection.execute(f'DROP SCHEMA "{schema}" CASCADE')
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a new empty database, once for each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'duodesk.sqlite'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    return _free_port
+
+
+def with_options(url: str, **query: str) -> str:
+    return make_url(url).update_query_dict(query).render_as_string(hide_password=False)
+
+
+def _server_programs() -> Path | None:
+    """The folder of initdb and pg_ctl of the newest installed server."""
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda found: int(found.parts[-3]))
+    on_path = shutil.which("initdb")
+    if versions:
+        return versions[-1].parent
+    return Path(on_path).resolve().parent if on_path else None
+
+
+def _own_server(programs: Path) -> Iterator[str]:
+    """Listens on a free loopback port, keeps its files in a temporary folder, runs as an unprivileged user."""
+    password, port = uuid.uuid4().hex, _free_port()
+    folder = Path(tempfile.mkdtemp(prefix="duodesk-postgres-"))
+    (folder / "password").write_text(password)
+    as_user = []
+    if os.geteuid() == 0:
+        as_user = ["runuser", "-u", "postgres", "--"]
+        for path in (folder, folder / "password"):
+            shutil.chown(path, "postgres")
+
+    def call(program: str, *arguments: str) -> None:
+        command = [*as_user, str(programs / program), "-D", str(folder / "data"), *arguments]
+        done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert done.returncode == 0, done.stdout
+
+    settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "fsync": "off"}
+    options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
+    try:
+        call("initdb", "-U", "duodesk", "--auth=scram-sha-256", f"--pwfile={folder / 'password'}", "-E", "UTF8", "-N")
+        call("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
+        try:
+            yield f"postgresql://duodesk:{password}@127.0.0.1:{port}/postgres"
+        finally:
+            call("pg_ctl", "-w", "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _has_user(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
