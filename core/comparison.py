@@ -16,6 +16,7 @@ from core.desk import Desk
 from core.errors import AlreadyVoted, StillBlind, VoteError
 from core.types import (
     CRITERIA,
+    LANES,
     Answer,
     ArmName,
     ArmSpec,
@@ -28,7 +29,6 @@ from core.types import (
     new_id,
 )
 
-LANES: tuple[Lane, Lane] = ("a", "b")
 CITATION = re.compile(r"[ \t]*\[\d+(?:\s*,\s*\d+)*\]")
 
 
@@ -144,7 +144,7 @@ def veil(exchange: Exchange) -> Exchange:
         return exchange
     left_first = sorted(exchange.answers, key=lambda answer: answer.lane != exchange.chat.left)
     bare = tuple(Answer(a.id, a.question_id, text=normalise(a.text), outcome=a.outcome) for a in left_first)
-    return replace(exchange, chat=replace(exchange.chat, specs=(), left="a"), answers=bare, thumbs=())
+    return replace(exchange, chat=replace(exchange.chat, specs=(), left="a"), answers=bare, thumbs=(), history={})
 
 
 def normalise(text: str) -> str:

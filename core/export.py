@@ -4,7 +4,7 @@ Both give one line an answer; a question without an answer gives none. Write eit
 newline="" (for CSV that Excel shall open by itself: "utf-8-sig").
 
 JSONL, one object a line, with the keys
-- messages: `[{role, content}]` of the customer's conversation: the past turns (lane a's), the question, this answer
+- messages: `[{role, content}]` of the customer's conversation: the past turns of its lane, the question, this answer
 - chat_id, kind (chat, open or blind), question_id, answer_id, lane
 - latest: whether this answer counts in its lane, false where it was regenerated
 - withdrawn: whether the question was edited away or undone
@@ -99,7 +99,8 @@ def _answers(exchanges: Iterable[Exchange]) -> Iterator[tuple[Exchange, Answer]]
 
 def _document(exchange: Exchange, answer: Answer) -> dict[str, Any]:
     question = exchange.question
-    conversation = (*question.history, Turn("user", question.text), Turn("assistant", answer.text))
+    past = exchange.history.get(answer.lane, ())
+    conversation = (*past, Turn("user", question.text), Turn("assistant", answer.text))
     return {
         "messages": _messages(conversation),
         **_identity(exchange, answer),

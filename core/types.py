@@ -21,6 +21,7 @@ ChatKind = Literal["chat", "open", "blind"]
 Lane = Literal["a", "b"]
 
 ARM_NAMES: tuple[ArmName, ...] = get_args(ArmName)
+LANES: tuple[Lane, ...] = get_args(Lane)
 CHOICES: tuple[Choice, ...] = get_args(Choice)
 CRITERIA = ("correctness", "helpfulness", "tone")
 
@@ -224,7 +225,10 @@ class Thumb:
 
 @dataclass(frozen=True)
 class Exchange:
-    """A question with everything that followed from it, oldest answer first. `withdrawn`: edited away or undone."""
+    """A question with everything that followed from it, oldest answer first. `withdrawn`: edited away or undone.
+
+    `history` holds the turns before it by lane; the question's own stays empty, since lanes may differ.
+    """
 
     chat: Chat
     question: Question
@@ -233,6 +237,7 @@ class Exchange:
     pair: Pair | None = None
     votes: tuple[Vote, ...] = ()
     withdrawn: bool = False
+    history: dict[Lane, tuple[Turn, ...]] = field(default_factory=dict)
 
     def latest(self, lane: Lane = "a") -> Answer | None:
         """The answer that counts in a lane: the newest one (regenerating keeps the older ones on record)."""
@@ -387,7 +392,7 @@ class Store(Protocol):
     def lock_chat(self, chat_id: str) -> None: ...
 
     def add_question(self, question: Question) -> None:
-        """Keeps id, chat, text and moment; the history is derived from the chat. Raises UnknownChat."""
+        """Keeps id, chat, text and moment; a history is derived from the chat. Raises UnknownChat."""
         ...
 
     def withdraw(self, question_id: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, select
 
-from core.types import Exchange, Lane, Turn
+from core.types import LANES, Exchange, Lane, Turn
 from store.records import (
     answer_record,
     chat_record,
@@ -58,7 +58,7 @@ def read_exchanges(connection: Connection, wanted: Select[tuple[object, ...]]) -
 
 
 def _exchanges(connection: Connection, rows: Sequence[RowMapping]) -> list[Exchange]:
-    """Seven queries, from what refers to what is referred to: a vote that is read finds its pair and its answers
+    """Eight queries, from what refers to what is referred to: a vote that is read finds its pair and its answers
     read too, though others write meanwhile."""
     ids = [row["id"] for row in rows]
     chat_ids = sorted({row["chat_id"] for row in rows})
@@ -70,7 +70,7 @@ def _exchanges(connection: Connection, rows: Sequence[RowMapping]) -> list[Excha
     pairs_of = _grouped(connection, pairs, pairs.c.question_id, pairs.c.question_id.in_(ids))
     answers_of = _grouped(connection, answers, answers.c.question_id, answers.c.question_id.in_(ids))
     chat_of = _grouped(connection, chats, chats.c.id, chats.c.id.in_(chat_ids))
-    past = conversation(connection, chat_ids, "a")
+    past = {lane: conversation(connection, chat_ids, lane) for lane in LANES}
 
     found = []
     for row in rows:
@@ -79,12 +79,13 @@ def _exchanges(connection: Connection, rows: Sequence[RowMapping]) -> list[Excha
         found.append(
             Exchange(
                 chat=chat_record(chat_of[row["chat_id"]][0]),
-                question=question_record(row, past.before(row["chat_id"], row["seq"])),
+                question=question_record(row),
                 answers=tuple(answer_record(answer) for answer in its_answers),
                 thumbs=tuple(thumb_record(thumb) for answer in its_answers for thumb in thumbs_of[answer["id"]]),
                 pair=pair_record(shown) if shown else None,
                 votes=tuple(vote_record(vote) for vote in votes_of[shown["id"]]) if shown else (),
                 withdrawn=row["withdrawn"],
+                history={lane: past[lane].before(row["chat_id"], row["seq"]) for lane in LANES},
             )
         )
     return found

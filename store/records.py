@@ -33,8 +33,8 @@ def chat_record(row: Row) -> Chat:
     return Chat(**_fields(Chat, row) | {"specs": tuple(ArmSpec(**spec) for spec in row["specs"])})
 
 
-def question_record(row: Row, history: tuple[Turn, ...]) -> Question:
-    return Question(**_fields(Question, {**row, "history": history}))
+def question_record(row: Row) -> Question:
+    return Question(**_fields(Question, {**row, "history": ()}))
 
 
 def answer_record(row: Row) -> Answer:

@@ -24,6 +24,7 @@ from core.types import (
     Chat,
     Decoding,
     Exchange,
+    Lane,
     Pair,
     Passage,
     Question,
@@ -60,6 +61,8 @@ ARM = Arm(
     index_version="i1",
 )
 BARE = replace(ARM, name="bare", template="plain", adapter=None, adapter_hash=None, index_version=None)
+
+EMPTY: dict[Lane, tuple[Turn, ...]] = {"a": (), "b": ()}
 
 
 @pytest.fixture
@@ -127,7 +130,7 @@ def test_a_whole_exchange_comes_back_as_it_was_stored(store: SqlStore) -> None:
     store.add_pair(pair)
     vote = Vote(new_id(), pair.id, "ann", "left", {"tone": (5, 2)}, "warm", "prompt")
     store.add_vote(vote)
-    assert store.exchanges(chat.id) == [Exchange(chat, question, (left, right), (thumb,), pair, (vote,))]
+    assert store.exchanges(chat.id) == [Exchange(chat, question, (left, right), (thumb,), pair, (vote,), history=EMPTY)]
 
 
 def test_a_failure_before_the_arm_was_known_is_on_record(store: SqlStore) -> None:
@@ -282,8 +285,8 @@ def test_a_question_comes_back_with_the_turns_before_it(store: SqlStore) -> None
         reply(store, ask(store, chat, words), words.lower())
         reply(store, ask(store, other, "Elsewhere?"), "elsewhere")
     one, two = store.exchanges(chat.id)
-    assert one.question.history == ()
-    assert two.question.history == (Turn("user", "One?"), Turn("assistant", "one?"))
+    assert one.history == {"a": (), "b": ()}
+    assert two.history["a"] == (Turn("user", "One?"), Turn("assistant", "one?"))
     (searched,) = store.search(TranscriptFilter(text="two?"))
     assert searched.question == two.question
 
@@ -458,7 +461,7 @@ def test_an_export_of_everything_is_not_limited_by_the_batch(store: SqlStore, mo
         reply(store, ask(store, chat, str(number)), f"answer {number}")
     everything = store.search(TranscriptFilter())
     assert [exchange.answers[0].text for exchange in everything] == [f"answer {number}" for number in range(9, -1, -1)]
-    assert len(everything[0].question.history) == 18
+    assert len(everything[0].history["a"]) == 18
 
 
 # ---- threads, processes and accidents

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from core.export import COLUMNS, to_csv, to_jsonl
-from core.types import Answer, Arm, Chat, Decoding, Exchange, Pair, Passage, Question, Thumb, Turn, Vote
+from core.types import Answer, Arm, Chat, Decoding, Exchange, Lane, Pair, Passage, Question, Thumb, Turn, Vote
 
 MOMENT = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
 ARM = Arm(
@@ -27,9 +27,11 @@ ARM = Arm(
     index_version="i1",
 )
 CHAT = Chat("chat", "owner", kind="blind")
-QUESTION = Question(
-    "question", "chat", "And by post?", (Turn("user", "Hi"), Turn("assistant", "Hello!")), created_at=MOMENT
-)
+QUESTION = Question("question", "chat", "And by post?", created_at=MOMENT)
+HISTORY: dict[Lane, tuple[Turn, ...]] = {
+    "a": (Turn("user", "Hi"), Turn("assistant", "Hello!")),
+    "b": (Turn("user", "Hi"), Turn("assistant", "Good day.")),
+}
 LEFT = Answer(
     "left-answer",
     "question",
@@ -50,7 +52,7 @@ PAIR = Pair("pair", "question", left_answer="left-answer", right_answer="right-a
 
 
 def exchange(*votes: Vote, **changes: Any) -> Exchange:
-    whole = Exchange(CHAT, QUESTION, answers=(RIGHT, LEFT), pair=PAIR, votes=votes)
+    whole = Exchange(CHAT, QUESTION, answers=(RIGHT, LEFT), pair=PAIR, votes=votes, history=HISTORY)
     return replace(whole, **changes)
 
 
@@ -81,6 +83,7 @@ def test_messages_are_the_customers_conversation_and_not_the_prompt() -> None:
         {"role": "user", "content": "And by post?"},
         {"role": "assistant", "content": LEFT.text},
     ]
+    assert as_objects(exchange())["right-answer"]["messages"][1]["content"] == HISTORY[RIGHT.lane][1].text
 
 
 def test_a_whole_answer_comes_back_from_jsonl() -> None:
