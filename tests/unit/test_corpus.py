@@ -13,11 +13,32 @@ from models.build.companies import TRADES, company
 
 BUILD = Path(__file__).parents[2] / "models" / "build"
 # House terms of the demo company: the base model must not know them before it is fine-tuned.
-HOUSE_TERMS = (
-    "velomoor,mooring,ferryman,ferry visit,kestrel,stillwater,moorcell,quay charger,homeward,knot number,"
-    "keel warranty,tailwind,recell,spring tide,shakedown,ride log,swap & sail,wave card,fleet line,instalment line,"
-    "fast lane,doorstep setup,steady riding,hailing the crew"
-).split(",")
+HOUSE_TERMS = [
+    "velomoor",
+    "mooring",
+    "ferryman",
+    "ferry visit",
+    "kestrel",
+    "stillwater",
+    "moorcell",
+    "quay charger",
+    "homeward",
+    "knot number",
+    "keel warranty",
+    "tailwind",
+    "recell",
+    "spring tide",
+    "shakedown",
+    "ride log",
+    "swap & sail",
+    "wave card",
+    "fleet line",
+    "instalment line",
+    "fast lane",
+    "doorstep setup",
+    "steady riding",
+    "hailing the crew",
+]
 
 
 def samples(stage: str, count: int = 150) -> list[corpus.Sample]:

@@ -29,8 +29,8 @@ ARM = Arm(
 CHAT = Chat("chat", "owner", kind="blind")
 QUESTION = Question("question", "chat", "And by post?", created_at=MOMENT)
 HISTORY: dict[Lane, tuple[Turn, ...]] = {
-    "a": (Turn("user", "Hi"), Turn("assistant", "Hello!")),
-    "b": (Turn("user", "Hi"), Turn("assistant", "Good day.")),
+    "a": (Turn("user", "Hi"), Turn("assistant", "Good day.")),
+    "b": (Turn("user", "Hi"), Turn("assistant", "Hello!")),
 }
 LEFT = Answer(
     "left-answer",

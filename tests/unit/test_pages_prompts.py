@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import gradio as gr
 import pytest
 
 from app.prompts import PromptsPage, renamed
@@ -48,6 +49,14 @@ def test_text_that_is_not_saved_is_there_again_after_a_look_at_another_template(
     assert text == calm.yaml
     drafts, base, _, text, *_ = page.choose("friendly", calm, text, drafts)
     assert (base, text, drafts) == (friendly, friendly.yaml + "# mine", {})
+
+
+def test_choosing_the_template_that_is_open_changes_nothing(page, templates):
+    base = templates.get("friendly")
+    drafts, *view = page.choose("friendly", base, base.yaml + "# mine", {})
+    assert drafts == {}
+    assert len(view) == len(page.show(base, base.yaml))
+    assert all(update == gr.skip() for update in view)
 
 
 def test_broken_text_cannot_be_saved_and_the_message_says_what_stays_in_force(page, templates):
