@@ -1,5 +1,6 @@
 """What someone who feeds documents in relies on: everything readable is found, cut well, and can be traced back."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def test_a_long_section_is_cut_with_overlap_and_nothing_of_it_is_lost():
     passages = cut("long.md", Document("Long", text), 700)
     assert {p.title for p in passages} == {"Long: Part"}
     assert all(len(p.text) <= 700 for p in passages)
-    assert all(after.start < before.start + len(before.text) for before, after in zip(passages, passages[1:]))
+    assert all(after.start < before.start + len(before.text) for before, after in itertools.pairwise(passages))
     assert passages[-1].start + len(passages[-1].text) == len(text)
 
 

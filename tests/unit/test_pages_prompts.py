@@ -59,6 +59,15 @@ def test_choosing_the_template_that_is_open_changes_nothing(page, templates):
     assert all(update == gr.skip() for update in view)
 
 
+def test_the_line_break_that_the_editor_drops_is_no_change_and_is_stored_again(page, templates):
+    base = templates.get("friendly")
+    status, save = page.check(base, base.yaml.rstrip())
+    assert "as saved" in status
+    assert not save.interactive
+    page.save(base, base.yaml.rstrip() + " now", "")
+    assert templates.get("friendly").yaml.endswith("{question} now\n")
+
+
 def test_broken_text_cannot_be_saved_and_the_message_says_what_stays_in_force(page, templates):
     base = templates.get("friendly")
     status, save = page.check(base, base.yaml.replace("{question}", "{qestion}"))

@@ -124,7 +124,7 @@ def test_a_broken_file_has_its_last_good_version_after_a_restart_too(library, tm
 def test_a_file_that_never_was_valid_is_not_offered_and_says_why_when_asked_for(library):
     write(library, "name: draft\nmesages: []", name="draft")
     assert library.names() == ["plain"]
-    with pytest.raises(UnknownTemplate, match="mesages.*did you mean `messages`"):
+    with pytest.raises(UnknownTemplate, match=r"mesages.*did you mean `messages`"):
         library.get("draft")
 
 

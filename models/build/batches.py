@@ -1,0 +1,110 @@
+"""Turns conversations into packed rows of ids and loss weights; the mixture changes as training goes on."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+from models.build import corpus, real
+from models.build.tokenizer import render
+
+Row = tuple[list[int], list[float]]
+Chat = list[dict[str, str]]
+REAL = {"dialogues": 0.4, "grounded": 0.4, "articles": 0.15, "instructions": 0.05}
+HELD_OUT = 60
+
+# progress from which it holds (0 to 1), rows, tokens a row, share of each source (by conversations)
+PLAN: tuple[tuple[float, int, int, dict[str, float]], ...] = (
+    (0.00, 10, 320, {"copy": 0.70, "short": 0.22, "bare": 0.02, "real": 0.06}),
+    (0.34, 10, 320, {"copy": 0.30, "short": 0.50, "bare": 0.05, "real": 0.15}),
+    (0.43, 7, 704, {"copy": 0.08, "short": 0.12, "dense": 0.50, "exact": 0.12, "bare": 0.06, "real": 0.12}),
+    (0.66, 7, 704, {"copy": 0.04, "dense": 0.28, "exact": 0.50, "bare": 0.08, "real": 0.10}),
+)
+PROMPT_WEIGHT = 0.2  # loss weight of what the assistant does not write, at first
+ALL_TOKENS_UNTIL = 0.45  # progress up to which the prompt counts at all
+
+
+def plan_at(progress: float) -> tuple[int, int, dict[str, float]]:
+    """Rows, tokens a row and mixture at a progress from 0 to 1."""
+    rows, length, mix = [entry[1:] for entry in PLAN if progress >= entry[0]][-1]
+    return rows, length, mix
+
+
+def last_run(mask: list[int]) -> list[int]:
+    """The mask with only its last run of ones."""
+    end = len(mask) - 1 - mask[::-1].index(1)
+    start = end
+    while start and mask[start - 1]:
+        start -= 1
+    return [int(start <= i <= end) for i in range(len(mask))]
+
+
+class Source:
+    """Endless conversations as ids and weights. Without a corpus folder, `real` gives `bare` chats instead."""
+
+    def __init__(self, tokenizer: Any, folder: Path | None, seed: int) -> None:
+        self.tokenizer = tokenizer
+        self.rng = random.Random(seed)
+        self.real: dict[str, list[Chat]] = {}
+        if folder:
+            self.real = {name: real.read(folder, name, 30000) for name in REAL}
+        self.held_out = {name: chats[:HELD_OUT] for name, chats in self.real.items()}
+        self.real = {name: chats[HELD_OUT:] for name, chats in self.real.items()}
+
+    def encode(self, chat: Chat, last_only: bool, prompt_weight: float) -> Row:
+        """Ids and weights of a conversation: 1 for what the assistant writes, `prompt_weight` elsewhere."""
+        ids, mask = render(self.tokenizer, chat)
+        if last_only:
+            mask = last_run(mask)
+        return ids, [1.0 if m else prompt_weight for m in mask]
+
+    def draw(self, mix: dict[str, float], prompt_weight: float) -> Row:
+        """One conversation of a mixture."""
+        name = self.rng.choices(list(mix), list(mix.values()))[0]
+        if name == "real" and self.real:
+            kind = self.rng.choices(list(REAL), list(REAL.values()))[0]
+            return self.encode(self.rng.choice(self.real[kind]), False, prompt_weight)
+        made = corpus.sample(self.rng, "bare" if name == "real" else name)
+        if name == "copy":
+            prompt_weight = 0.0  # its prompts are random: nothing to learn from
+        # The prompt may be learnt from; earlier answers without their passages may not.
+        return self.encode(made.messages, made.last_only and prompt_weight < 1, prompt_weight)
+
+
+def pack(pool: list[Row], length: int, pad: int) -> Row:
+    """Take conversations out of `pool`, largest first that still fits, to fill one row of `length` + 1 ids.
+
+    Every row begins with the beginning of a conversation; one that is longer than the row is cut at its end.
+    """
+    room = length + 1
+    ids, weights = pool.pop(0)
+    ids, weights = ids[:room], weights[:room]
+    while True:
+        fitting = [i for i, (other, _) in enumerate(pool) if len(other) <= room - len(ids)]
+        if not fitting:
+            break
+        more, extra = pool.pop(max(fitting, key=lambda i: len(pool[i][0])))
+        ids, weights = ids + more, weights + extra
+    gap = room - len(ids)
+    return ids + [pad] * gap, weights + [0.0] * gap
+
+
+class Batches:
+    """Endless batches of rows, following the plan; `scale` times as many rows as the plan says."""
+
+    def __init__(self, source: Source, scale: float = 1.0) -> None:
+        self.source = source
+        self.scale = scale
+        self.pool: list[Row] = []
+
+    def next(self, progress: float) -> list[Row]:
+        """Rows for one step at a progress from 0 to 1."""
+        count, length, mix = plan_at(progress)
+        prompt_weight = PROMPT_WEIGHT if progress < ALL_TOKENS_UNTIL else 0.0
+        rows = []
+        for _ in range(max(1, round(count * self.scale))):
+            while len(self.pool) < 48:
+                self.pool.append(self.source.draw(mix, prompt_weight))
+            rows.append(pack(self.pool, length, self.source.tokenizer.pad_token_id))
+        return rows

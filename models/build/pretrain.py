@@ -1,0 +1,261 @@
+"""Trains the embedded base model from scratch within a time limit and writes it as Hugging Face files.
+
+    .venv/bin/python -m models.build.pretrain --preset cpu --hours 1.5 --corpus ../shared/corpus --work work/run
+    .venv/bin/python -m models.build.pretrain --preset cpu --work work/run --export models/embedded
+
+The same command continues from the last checkpoint in `--work`. The learning rate falls to zero at `--hours`.
+The log `--work`/log.jsonl has one JSON object a line: training (step, tokens, loss, tokens/s, ETA) or check.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Shape of a model and how it is trained; `rows` scales the rows of one step."""
+
+    hidden: int
+    layers: int
+    heads: int
+    kv_heads: int
+    feed_forward: int
+    rows: float
+    matrix_rate: float
+    other_rate: float
+    threads: int = 2
+    compile: bool = True
+
+
+PRESETS = {
+    "tiny": Preset(32, 2, 2, 2, 64, 0.2, 0.02, 3e-3, threads=1, compile=False),
+    "cpu": Preset(192, 6, 6, 6, 512, 1.0, 0.02, 4e-3),
+    # Shape of the next, larger model; its rates and batch are a first guess.
+    "gpu-28m": Preset(512, 8, 8, 4, 1408, 16.0, 0.02, 2e-3),
+}
+
+
+def new_model(preset: Preset, tokenizer: Any) -> Any:
+    """A LlamaForCausalLM with random weights."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=preset.hidden,
+        num_hidden_layers=preset.layers,
+        num_attention_heads=preset.heads,
+        num_key_value_heads=preset.kv_heads,
+        intermediate_size=preset.feed_forward,
+        tie_word_embeddings=True,
+        max_position_embeddings=2048,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return LlamaForCausalLM(config)
+
+
+def optimisers(model: Any, preset: Preset) -> list[Any]:
+    """Muon for the matrices inside the layers, AdamW for embeddings and norms."""
+    import torch
+
+    from models.build.muon import Muon
+
+    inner = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n and "lm_head" not in n]
+    rest = [p for p in model.parameters() if all(p is not q for q in inner)]
+    adam = torch.optim.AdamW(rest, lr=preset.other_rate, betas=(0.9, 0.95), weight_decay=0.0)
+    return [Muon(inner, lr=preset.matrix_rate), adam]
+
+
+def rate(progress: float, step: int) -> float:
+    """Factor of the learning rate: 60 steps of warm-up, full until 40% of the time, then straight to zero."""
+    return min(1.0, (step + 1) / 60) * min(1.0, max(0.0, (1 - progress) / 0.6))
+
+
+def make_loss(model: Any) -> Any:
+    """A function (ids [rows, length + 1], weights of the same shape) -> mean weighted loss in nats."""
+    import torch
+    from torch.nn import functional
+
+    def loss(ids: Any, weights: Any) -> Any:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            logits = model(input_ids=ids[:, :-1], use_cache=False).logits
+        each = functional.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
+        kept = weights[:, 1:].flatten()
+        return (each * kept).sum() / kept.sum().clamp(min=1)
+
+    return loss
+
+
+def tensors(rows: list[Any]) -> tuple[Any, Any]:
+    """Ids and weights of packed rows as tensors."""
+    import torch
+
+    return torch.tensor([r[0] for r in rows]), torch.tensor([r[1] for r in rows])
+
+
+class Run:
+    """One training run: model, optimisers, data, and how far it has come."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        import torch
+        from transformers import AutoTokenizer
+
+        self.args, self.preset, self.work = args, PRESETS[args.preset], args.work
+        torch.set_num_threads(args.threads or self.preset.threads)
+        torch.manual_seed(args.seed)
+        self.tokenizer = AutoTokenizer.from_pretrained(args.tokenizer)
+        self.model = new_model(self.preset, self.tokenizer)
+        self.parts = optimisers(self.model, self.preset)
+        self.rates = [group["lr"] for part in self.parts for group in part.param_groups]
+        self.step, self.tokens, self.elapsed = 0, 0, 0.0
+        self.work.mkdir(parents=True, exist_ok=True)
+        self.checkpoint = self.work / "checkpoint.pt"
+        if self.checkpoint.exists():
+            self.load()
+
+    def load(self) -> None:
+        """Continue from the checkpoint."""
+        import torch
+
+        saved = torch.load(self.checkpoint, weights_only=True)
+        self.model.load_state_dict(saved["model"])
+        for part, state in zip(self.parts, saved["optimisers"], strict=True):
+            part.load_state_dict(state)
+        self.step, self.tokens, self.elapsed = saved["step"], saved["tokens"], saved["elapsed"]
+
+    def save(self) -> None:
+        """Write the checkpoint so that a reader never sees half of it."""
+        import torch
+
+        state = {
+            "model": self.model.state_dict(),
+            "optimisers": [p.state_dict() for p in self.parts],
+            "step": self.step,
+            "tokens": self.tokens,
+            "elapsed": self.elapsed,
+        }
+        part = self.checkpoint.with_suffix(".part")
+        torch.save(state, part)
+        part.replace(self.checkpoint)
+
+    def note(self, **values: Any) -> None:
+        """Print one line and append it to the log."""
+        line = json.dumps({k: round(v, 4) if isinstance(v, float) else v for k, v in values.items()})
+        print(line, flush=True)
+        with (self.work / "log.jsonl").open("a") as log:
+            log.write(line + "\n")
+
+    def train(self) -> None:
+        """Train until the time is over, with checks and checkpoints on the way; then save."""
+        import torch
+
+        from models.build.batches import Batches, Source
+        from models.build.checks import check
+
+        source = Source(self.tokenizer, self.args.corpus, self.args.seed + self.step)
+        batches = Batches(source, self.preset.rows)
+        loss_of = make_loss(self.model)
+        fast = torch.compile(loss_of, dynamic=False) if self.preset.compile else loss_of
+        limit = self.args.hours * 3600
+        started = time.monotonic() - self.elapsed
+        checked = saved = noted = time.monotonic()
+        seen = total = count = 0.0
+        while self.elapsed < limit and not (self.args.steps and self.step >= self.args.steps):
+            progress = self.elapsed / limit
+            factor = rate(progress, self.step)
+            groups = [group for part in self.parts for group in part.param_groups]
+            for group, base in zip(groups, self.rates, strict=True):
+                group["lr"] = base * factor
+            ids, weights = tensors(batches.next(progress))
+            loss = fast(ids, weights)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+            for part in self.parts:
+                part.step()
+                part.zero_grad(set_to_none=True)
+            self.step += 1
+            self.tokens += ids.numel()
+            seen, total, count = seen + ids.numel(), total + loss.item(), count + 1
+            now = time.monotonic()
+            self.elapsed = now - started
+            if self.step % 25 == 0:
+                self.note(
+                    step=self.step,
+                    tokens=self.tokens,
+                    progress=progress,
+                    loss=total / count,
+                    rate=factor,
+                    tokens_s=round(seen / (now - noted)),
+                    eta_min=(limit - self.elapsed) / 60,
+                )
+                noted, seen, total, count = time.monotonic(), 0.0, 0.0, 0.0
+            if now - saved > 120:
+                self.save()
+                saved = now
+            if now - checked > self.args.check_minutes * 60:
+                self.note(check=self.step, tokens=self.tokens, **check(self.model, source, self.args.check_samples))
+                checked = noted = time.monotonic()
+                self.elapsed = checked - started
+        self.save()
+        self.note(check=self.step, tokens=self.tokens, **check(self.model, source, 4 * self.args.check_samples))
+
+
+def export(model: Any, tokenizer_folder: Path, out: Path) -> None:
+    """Write weights in bf16, configuration and tokenizer into `out`, each file replaced in one step."""
+    import torch
+    from transformers import GenerationConfig
+
+    part = out.with_name(out.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    model.generation_config = GenerationConfig(
+        bos_token_id=model.config.bos_token_id,
+        eos_token_id=model.config.eos_token_id,
+        pad_token_id=model.config.pad_token_id,
+        do_sample=False,
+    )
+    model.to(torch.bfloat16).save_pretrained(part, max_shard_size="15MB")
+    for name in ("tokenizer.model", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        if not (part / name).exists():
+            shutil.copy(tokenizer_folder / name, part / name)
+    out.mkdir(parents=True, exist_ok=True)
+    for file in sorted(part.iterdir()):
+        file.chmod(0o644)
+        file.replace(out / file.name)
+    part.rmdir()
+
+
+def main() -> None:
+    """Train, or export the checkpoint."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", choices=PRESETS, default="cpu")
+    parser.add_argument("--tokenizer", type=Path, default=Path("models/embedded"))
+    parser.add_argument("--corpus", type=Path, help="folder with *.jsonl.zst; only generated text without it")
+    parser.add_argument("--work", type=Path, required=True, help="folder for checkpoint and log")
+    parser.add_argument("--hours", type=float, default=1.5, help="time limit, earlier runs of this checkpoint included")
+    parser.add_argument("--steps", type=int, default=0, help="stop after so many steps, 0: never")
+    parser.add_argument("--threads", type=int, default=0, help="0: as the preset says")
+    parser.add_argument("--check-minutes", type=float, default=7)
+    parser.add_argument("--check-samples", type=int, default=32)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--export", type=Path, help="write the checkpoint here instead of training")
+    args = parser.parse_args()
+    # Spinning threads slow everything down as soon as another process needs a core; must precede torch.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    run = Run(args)
+    if args.export:
+        export(run.model, args.tokenizer, args.export)
+    else:
+        run.train()
+
+
+if __name__ == "__main__":
+    main()

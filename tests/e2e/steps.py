@@ -1,0 +1,89 @@
+"""What a person does on the pages, in the words of the tests."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.sync_api import Locator, Page, expect
+
+from core.types import Chat, Exchange, Store, TranscriptFilter
+
+Found = TypeVar("Found")
+PLACEHOLDER = "Type a customer's question"
+
+
+def visit(page: Page, address: str = "/") -> None:
+    """Opens a page and waits until it is wired up."""
+    page.goto(address, wait_until="networkidle")
+    expect(page.locator(".topline")).to_be_visible()
+
+
+def box(page: Page) -> Locator:
+    return page.get_by_placeholder(PLACEHOLDER)
+
+
+def choose(page: Page, label: str, option: str, at: int = 0) -> None:
+    """Picks from the dropdown with this label; `at` counts those with the same label."""
+    page.get_by_label(label, exact=True).nth(at).click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def start(page: Page, text: str) -> None:
+    """Sends a question and does not wait for its answer."""
+    box(page).fill(text)
+    box(page).press("Enter")
+    expect(page.get_by_test_id("user").filter(has_text=text[:60]).first).to_be_visible()
+
+
+def ask(page: Page, text: str) -> None:
+    """Asks on the Chat page and waits for the whole answer with its fold."""
+    before = folds(page).count()
+    start(page, text)
+    expect(folds(page)).to_have_count(before + 1)
+
+
+def compare(page: Page, text: str) -> None:
+    """Asks on the Compare page and waits for both answers and the vote buttons."""
+    turns = page.get_by_test_id("user").filter(has_text=text[:60]).count()
+    start(page, text)
+    expect(page.get_by_test_id("user").filter(has_text=text[:60])).to_have_count(turns + 2)
+    expect(page.get_by_test_id("bot").filter(has_text="…")).to_have_count(0)
+    expect(page.locator("#vote-left")).to_be_visible()
+    expect(page.get_by_test_id("submit-button")).to_be_visible()
+
+
+def folds(page: Page) -> Locator:
+    """The lines under finished answers: figures, with the sources inside."""
+    return page.locator(".thought-group")
+
+
+def answers(page: Page) -> Locator:
+    """The texts of answers, without their folds."""
+    return page.locator('[data-testid="bot"]:not(:has(.thought-group))')
+
+
+def chat_id(page: Page) -> str:
+    """The chat or comparison in the page's address."""
+    page.wait_for_url("**?chat=*")
+    return parse_qs(urlsplit(page.url).query)["chat"][0]
+
+
+def on_record(store: Store, chat: str) -> list[Exchange]:
+    """All exchanges of a chat, oldest first, withdrawn ones included."""
+    return store.search(TranscriptFilter(chat_id=chat))[::-1]
+
+
+def newest_chat(store: Store) -> Chat:
+    return store.search(TranscriptFilter(), limit=1)[0].chat
+
+
+def eventually(page: Page, look: Callable[[], Found], seconds: float = 30) -> Found:
+    """Looks until there is something to see, while the browser goes on."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()) and time.monotonic() < deadline:
+        page.wait_for_timeout(100)
+    assert found, "it did not happen in time"
+    return found

@@ -1,0 +1,140 @@
+"""The tokenizer and the weights in models/embedded, loaded as the application loads them: offline, from files."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.build import corpus
+from models.build.batches import last_run, pack, plan_at
+from models.build.tokenizer import CHAT_TEMPLATE, render
+
+FOLDER = Path(__file__).parents[2] / "models" / "embedded"
+CHAT = [
+    {"role": "system", "content": "You are a customer service agent of Kovia."},
+    {"role": "user", "content": "Passages:\n[1] Returns: Times\n- 14 days\n\nQuestion: How long?"},
+    {"role": "assistant", "content": "You have 14 days.  Two spaces\nand a line."},
+    {"role": "user", "content": "thx"},
+    {"role": "assistant", "content": "You're welcome."},
+]
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(FOLDER, local_files_only=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "€14.90 E-417",
+        "  two  spaces\n\n\tand a tab ",
+        "naïve 漢字 🚲 Ω",
+        "".join(map(chr, range(256))),
+        "It costs €1,250.",
+    ],
+)
+def test_text_comes_back_exactly_and_ids_agree_with_sentencepiece(tokenizer: Any, text: str) -> None:
+    import sentencepiece
+
+    ids = tokenizer.encode(text, add_special_tokens=False)
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(FOLDER / "tokenizer.model"))
+    assert tokenizer.decode(ids) == text
+    assert ids == processor.encode(text)
+
+
+def test_generated_text_has_the_same_ids_in_both(tokenizer: Any) -> None:
+    import sentencepiece
+
+    processor = sentencepiece.SentencePieceProcessor(model_file=str(FOLDER / "tokenizer.model"))
+    rng = random.Random(4)
+    for _ in range(100):
+        for message in corpus.sample(rng).messages:
+            assert tokenizer.encode(message["content"], add_special_tokens=False) == processor.encode(
+                message["content"]
+            )
+
+
+def test_every_digit_is_a_token_of_its_own(tokenizer: Any) -> None:
+    pieces = tokenizer.convert_ids_to_tokens(tokenizer.encode("E-417 2026", add_special_tokens=False))
+    assert [p for p in pieces if any(c.isdigit() for c in p)] == list("4172026")
+
+
+def test_special_tokens_are_single_ids_and_end_is_the_end(tokenizer: Any) -> None:
+    assert tokenizer.convert_ids_to_tokens(tokenizer.encode("<s><|user|>x<|end|>", add_special_tokens=False))[:2] == [
+        "<s>", "<|user|>",
+    ]  # fmt: skip
+    assert tokenizer.eos_token == "<|end|>"
+    assert tokenizer.pad_token == "<|pad|>"
+    assert tokenizer.pad_token_id != tokenizer.eos_token_id
+
+
+def test_the_template_renders_and_offers_the_assistant_its_turn(tokenizer: Any) -> None:
+    text = tokenizer.apply_chat_template(CHAT[:2], tokenize=False, add_generation_prompt=True)
+    assert text == f"<s><|system|>{CHAT[0]['content']}<|end|><|user|>{CHAT[1]['content']}<|end|><|assistant|>"
+    assert (FOLDER / "chat_template.jinja").read_text(encoding="utf-8") == CHAT_TEMPLATE
+
+
+def test_the_mask_covers_exactly_what_the_assistant_writes_and_its_end(tokenizer: Any) -> None:
+    ids, mask = render(tokenizer, CHAT)
+    assert len(ids) == len(mask)
+    written = tokenizer.decode([i for i, m in zip(ids, mask, strict=True) if m])
+    assert written == CHAT[2]["content"] + "<|end|>" + CHAT[4]["content"] + "<|end|>"
+    last = tokenizer.decode([i for i, m in zip(ids, last_run(mask), strict=True) if m])
+    assert last == CHAT[4]["content"] + "<|end|>"
+
+
+def test_packing_keeps_whole_conversations_and_pads_the_rest() -> None:
+    pool = [([1] * 5, [1.0] * 5), ([2] * 9, [1.0] * 9), ([3] * 4, [1.0] * 4)]
+    ids, weights = pack(pool, length=10, pad=0)
+    assert ids == [1] * 5 + [3] * 4 + [0, 0]
+    assert weights == [1.0] * 9 + [0.0, 0.0]
+    assert pool == [([2] * 9, [1.0] * 9)]
+
+
+def test_the_mixture_is_defined_for_the_whole_run() -> None:
+    assert plan_at(0.0)[1] <= plan_at(1.0)[1]
+    assert "exact" in plan_at(1.0)[2]
+
+
+def test_the_weights_load_and_answer(tokenizer: Any) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from models.build.checks import generate
+
+    model = AutoModelForCausalLM.from_pretrained(FOLDER, dtype=torch.float32, local_files_only=True)
+    assert model.config.vocab_size == len(tokenizer)
+    assert model.generation_config.eos_token_id == tokenizer.eos_token_id
+    assert model.get_input_embeddings().weight is model.get_output_embeddings().weight
+    answers = generate(model, tokenizer, [CHAT[:2], CHAT[:4]], new_tokens=12)
+    assert all(answer.strip() for answer in answers)
+    assert generate(model, tokenizer, [CHAT[:2]], new_tokens=12)[0] == answers[0]
+
+
+def test_no_weights_file_is_larger_than_the_shard_size() -> None:
+    assert all(f.stat().st_size < 15_500_000 for f in FOLDER.glob("*.safetensors"))
+
+
+def test_training_runs_resumes_and_exports(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    command = [
+        sys.executable, "-m", "models.build.pretrain", "--preset", "tiny", "--work", str(tmp_path / "run"),
+        "--check-samples", "2", "--hours", "0.1",
+    ]  # fmt: skip
+    root = FOLDER.parents[1]
+    for steps in ("3", "5"):
+        subprocess.run([*command, "--steps", steps], cwd=root, check=True, capture_output=True)
+    log = (tmp_path / "run" / "log.jsonl").read_text()
+    assert '"check": 3' in log and '"check": 5' in log
+    subprocess.run([*command, "--export", str(tmp_path / "out")], cwd=root, check=True, capture_output=True)
+    names = {f.name for f in (tmp_path / "out").iterdir()}
+    assert {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer.model"} <= names
+    assert {"tokenizer_config.json", "chat_template.jinja"} <= names
