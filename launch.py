@@ -149,10 +149,10 @@ def index(settings: Settings, options: argparse.Namespace) -> int:
         print(f"{done}/{total} {name}", flush=True)
 
     report = parts.retriever.index([Path(path) for path in options.paths], progress)
-    print(
-        f"{report.added} documents added, {report.replaced} replaced, {report.unchanged} unchanged, "
-        f"{report.removed} removed, {len(report.failed)} failed."
+    counts = (
+        f"{kind}: {len(getattr(report, kind))}" for kind in ("added", "replaced", "unchanged", "removed", "failed")
     )
+    print(f"Documents {', '.join(counts)}.")
     for path, reason in report.failed:
         print(f"{path}: {reason}", file=sys.stderr)
     return 1 if report.failed else 0

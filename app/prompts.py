@@ -40,13 +40,15 @@ class PromptsPage:
 
     def choose(self, name: str | None, base: Template | None, text: str, drafts: Drafts) -> tuple[Any, ...]:
         """Another template. Text that is not saved is set aside, and is there again when its template is chosen."""
-        if base and base.name == name:  # gradio reports one choice twice
+        if base and base.name == name:  # gradio reports one choice twice, the two running side by side
             return drafts, *[gr.skip()] * VIEW_SIZE
         drafts = dict(drafts)
         if base and edited(base, text):
             drafts[base.name] = (base, text)
+        elif base:
+            drafts.pop(base.name, None)
         try:
-            base, text = drafts.pop(name) if name in drafts else self._fresh(name)
+            base, text = drafts[name] if name in drafts else self._fresh(name)
         except DuodeskError as error:
             say(error)
             base, text = None, ""

@@ -237,7 +237,7 @@ class LocalModel:
         # bfloat16 is many times slower than float32 on processors without its instructions.
         dtype = torch.float32 if device == "cpu" else torch.bfloat16
         model = AutoModelForCausalLM.from_pretrained(self.folder, dtype=dtype, local_files_only=True)
-        model.to(torch.device(device))
+        torch.nn.Module.to(model, device)
         return tokenizer, model.eval()
 
 

@@ -68,6 +68,7 @@ class PassageStore:
             self.folder.mkdir(parents=True, exist_ok=True)
             with FileLock(self.folder / ".lock"):
                 with self._lock:
+                    self._opened = None  # a killed writer leaves no stamp: never write on top of an old state
                     self._fresh()
                 try:
                     yield

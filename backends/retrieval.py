@@ -7,7 +7,7 @@ import difflib
 import hashlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -15,21 +15,10 @@ from backends.ingest import SourceFile, content_hash, convert, cut, find_files, 
 from backends.keywords import KeywordIndex
 from backends.passage_store import PassageStore, StoredFile
 from core.errors import DocumentError, UnknownDocument
-from core.types import Passage
+from core.types import IndexReport, Passage
 
 RRF_K = 60  # Cormack, Clarke and Buettcher (2009): damps the weight of the very first ranks
 CANDIDATES = 50  # from each of the two rankings
-
-
-@dataclass
-class IndexReport:
-    """What an indexing run did, by source; `failed` holds (path, reason) and what was stored of those stays."""
-
-    added: list[str] = field(default_factory=list)
-    replaced: list[str] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    failed: list[tuple[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -70,6 +59,7 @@ class HybridRetriever:
     def search(self, text: str, k: int) -> list[Passage]:
         """At most k passages, best first; `score` is the sum of 1 / (60 + rank) over the two rankings."""
         state = self._current()
+        text = text.encode("utf-8", "replace").decode()  # half a character would stop the tokenizer
         if k <= 0 or not text.strip() or not state.passages:
             return []
         n = max(CANDIDATES, k)

@@ -260,15 +260,15 @@ class TranscriptFilter:
     until: datetime | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class IndexReport:
-    """What indexing did, in documents; `failed` pairs each unusable file with the reason in one sentence."""
+    """What an indexing run did, by source; `failed` holds (path, reason) and what was stored of those stays."""
 
-    added: int = 0
-    replaced: int = 0
-    unchanged: int = 0
-    removed: int = 0
-    failed: tuple[tuple[str, str], ...] = ()
+    added: list[str] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
 
 
 class Retriever(Protocol):

@@ -52,6 +52,23 @@ QUICK = TEMPLATE.format(name="quick", tokens=12, temperature=0.0)
 ENDLESS = TEMPLATE.format(name="endless", tokens=1500, temperature=2.0)
 
 
+# Keeps every byte that gradio sends to the page, streams included, as `received`: [{url, body}].
+RECORDER = """
+window.received = [];
+const plainFetch = window.fetch;
+window.fetch = async (...request) => {
+  const response = await plainFetch(...request), entry = { url: response.url, body: "" };
+  received.push(entry);
+  const reader = response.clone().body?.getReader(), decoder = new TextDecoder();
+  (async () => {
+    for (let part; reader && !(part = await reader.read()).done; )
+      entry.body += decoder.decode(part.value, { stream: true });
+  })().catch(() => {});
+  return response;
+};
+"""
+
+
 @dataclass
 class Server:
     """A running Duodesk, and what tests look at behind its back."""
@@ -152,6 +169,7 @@ def visitor(browser: Browser, server: Server, request: pytest.FixtureRequest) ->
             base_url=server.url, viewport={"width": width, "height": height}, color_scheme=theme, accept_downloads=True
         )
         context.set_default_timeout(WAIT_MS)
+        context.add_init_script(RECORDER)
         context.on("request", watch)
         contexts.append(context)
         return context.new_page()

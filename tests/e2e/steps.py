@@ -17,7 +17,9 @@ PLACEHOLDER = "Type a customer's question"
 
 def visit(page: Page, address: str = "/") -> None:
     """Opens a page and waits until it is wired up."""
-    page.goto(address, wait_until="networkidle")
+    page.goto(address)
+    # What a page does when it opens ends with the choices of its dropdowns; gradio's streams never fall idle.
+    page.wait_for_function("""received.some(({ body }) => body.includes('"choices"'))""")
     expect(page.locator(".topline")).to_be_visible()
 
 

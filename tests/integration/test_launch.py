@@ -1,0 +1,98 @@
+"""The door, as a person uses it: commands in a terminal, and one clear sentence for each mistake."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from backends.folders import folder_hash
+from tests.integration.tiny_models import ROOT, make_adapter, make_model
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("launch")
+    base = make_model(folder / "tiny", context=1024)
+    make_adapter(folder / "adapters/velomoor", base, folder_hash(base))
+    (folder / "knowledge").mkdir()
+    (folder / "knowledge/returns.md").write_text("# Returns\n\n## How long\n\nWithin 30 days.\n")
+    return folder
+
+
+def launch(folder, *arguments, **environ):
+    given = {
+        "DUODESK_DATA": str(folder / "data"),
+        "DUODESK_MODEL": str(folder / "tiny"),
+        "DUODESK_ADAPTERS": str(folder / "adapters"),
+        "DUODESK_KNOWLEDGE": str(folder / "knowledge"),
+    }
+    return subprocess.run(
+        [sys.executable, str(ROOT / "launch.py"), *arguments],
+        capture_output=True,
+        text=True,
+        env=os.environ | given | environ,
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize("arm", ["prompt", "lora+prompt"])
+def test_ask_prints_an_answer_its_sources_and_its_figures(folder, arm):
+    done = launch(folder, "ask", "How long can I send it back?", "--arm", arm, "--template", "brief")
+    assert done.returncode == 0, done.stderr
+    answer, *rest = done.stdout.splitlines()
+    assert answer.strip()
+    assert "[1] Returns: How long (returns.md)" in done.stdout
+    assert f"{arm}, template brief: first token" in rest[-1]
+
+
+def test_what_was_asked_can_be_exported(folder):
+    launch(folder, "ask", "Is it on record?", "--arm", "bare", "--template", "brief")
+    file = folder / "out.jsonl"
+    done = launch(folder, "export", str(file))
+    assert done.returncode == 0, done.stderr
+    asked = [json.loads(line)["messages"][-2]["content"] for line in file.read_text().splitlines()]
+    assert "Is it on record?" in asked
+
+
+def test_index_reports_what_it_did_and_names_what_it_could_not_read(folder, tmp_path):
+    (tmp_path / "prices.csv").write_text("part,price\nbell,9\n")
+    (tmp_path / "empty.md").write_text("")
+    done = launch(folder, "index", str(tmp_path))
+    assert done.returncode == 1
+    assert "added: 1, replaced: 0" in done.stdout
+    assert "empty.md" in done.stderr
+    assert launch(folder, "index", str(tmp_path / "prices.csv")).stdout.rstrip().endswith("failed: 0.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "says"),
+    [
+        (["ask", "Hello", "--model", "/no/such/model"], {}, "does not exist"),
+        (["ask", "Hello", "--template", "nonesuch"], {}, "There is no template 'nonesuch'"),
+        (["ask", "Hello", "--arm", "lora", "--adapter", "nonesuch"], {}, "There is no adapter 'nonesuch'"),
+        (["ask", "  "], {}, "The message is empty"),
+        (["ask", "Hello"], {"DUODESK_DATA": "/dev/null/data"}, "cannot be written"),
+        (["ask", "Hello"], {"DUODESK_PORT": "many"}, "must be a whole number"),
+        (["ask", "Hello"], {"DUODESK_DATABASE": "postgresql://127.0.0.1:1/none"}, "127.0.0.1"),
+        (["study", "--questions", "/no/such/file"], {}, "No test questions found"),
+        (["train", "velomoor"], {}, "exists already"),
+    ],
+)
+def test_a_mistake_gets_one_sentence_and_no_stack_trace(folder, arguments, environ, says):
+    done = launch(folder, *arguments, **environ)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_is_said_and_the_next_one_used():
+    from launch import free_port
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert port < free_port("127.0.0.1", port) <= port + 49
