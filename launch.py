@@ -91,18 +91,22 @@ def serve(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def warm_up(parts: Parts) -> None:
-    """Indexes the company's documents at the first start and loads the model; problems show on the pages."""
+    """Brings the index up to date and loads the models, behind the first page; the top line shows how far it is."""
     try:
         index_knowledge(parts)
         parts.model.load()
+        # The first search imports and loads the embedding model; no customer should wait for that.
+        parts.retriever.search("warm up", 1)
     except DuodeskError as error:
         print(error, file=sys.stderr, flush=True)
 
 
 def index_knowledge(parts: Parts) -> None:
-    """Indexes the `knowledge` setting's documents unless something is indexed already."""
-    if parts.settings.knowledge and not parts.retriever.documents():
-        parts.retriever.index([parts.settings.path("knowledge")])
+    """Indexes the `knowledge` setting's documents; those that have not changed cost nothing."""
+    if parts.settings.knowledge:
+        report = parts.retriever.index([parts.settings.path("knowledge")])
+        for path, reason in report.failed:
+            print(f"{path}: {reason}", file=sys.stderr)
 
 
 def free_port(host: str, first: int) -> int:

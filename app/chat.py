@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.widgets import arm_picker, figures, owner, refreshed_choices, say, sources_markdown, spec, top_line
+from app.widgets import arm_picker, figures, owner, paced, refreshed_choices, say, sources_markdown, spec, top_line
 from core.errors import DuodeskError, UnknownChat
 from core.parts import Parts
 from core.types import Answer, Exchange
@@ -112,7 +112,7 @@ class ChatPage:
             asked = {"role": "user", "content": text}
             busy = gr.Textbox(value="", submit_btn=False, stop_btn=True)
             yield [*before, asked, _pending()], busy, chat_id
-            for answer in self.desk.ask(chat_id, text, spec(name, template, adapter)):
+            for answer in paced(self.desk.ask(chat_id, text, spec(name, template, adapter))):
                 yield [*before, asked, _growing(answer)], gr.skip(), chat_id
         except DuodeskError as error:
             say(error)
@@ -145,7 +145,7 @@ class ChatPage:
         try:
             self._own(chat_id, request)
             yield [*before, question, _pending()], gr.Textbox(submit_btn=False, stop_btn=True)
-            for answer in answers:
+            for answer in paced(answers):
                 yield [*before, question, _growing(answer)], gr.skip()
         except DuodeskError as error:
             say(error)

@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.widgets import ARM_LABELS, answer_card, arm_picker, owner, refreshed_choices, say, spec, top_line
+from app.widgets import ARM_LABELS, answer_card, arm_picker, owner, paced, refreshed_choices, say, spec, top_line
 from core.comparison import Sides
 from core.errors import DuodeskError, UnknownChat
 from core.parts import Parts
@@ -107,7 +107,7 @@ class ComparePage:
             asked = [*before, Sides(text, "", "")]
             busy = gr.Textbox(value="", submit_btn=False, stop_btn=True)
             yield side(asked, True, pending=True), side(asked, False, pending=True), chat_id, busy
-            for sides in self.comparisons.ask(chat_id, text):
+            for sides in paced(self.comparisons.ask(chat_id, text)):
                 now = [*before, sides]
                 yield side(now, True, pending=True), side(now, False, pending=True), chat_id, gr.skip()
             if sides.problem:

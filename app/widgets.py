@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from core.errors import DuodeskError
@@ -14,6 +15,9 @@ from core.parts import Parts
 from core.types import ARM_NAMES, Answer, Arm, ArmName, ArmSpec, Passage, Turn
 
 OWNER_COOKIE = "duodesk_owner"
+PAINT_S = 0.1
+
+Growing = TypeVar("Growing")
 
 ARM_LABELS: dict[ArmName, str] = {
     "prompt": "prompt: template + passages",
@@ -40,11 +44,14 @@ def top_line(parts: Parts) -> None:
 
 def _top_line(parts: Parts) -> str:
     state = parts.model.state
-    kind = "ready" if state == "ready" else "failed" if state.startswith("failed") else "waiting"
+    index = parts.retriever.state
+    failed = state.startswith("failed")
+    kind = "failed" if failed else "ready" if state == index == "ready" else "waiting"
+    shown = f"model {state}" if index == "ready" else f"model {state}, {index}"
     return (
         '<div class="topline"><span class="brand">Duodesk '
         f'<span class="company">for {html.escape(parts.settings.company)}</span></span>'
-        f'<span class="state"><span><span class="dot {kind}"></span>model {html.escape(state)}</span>'
+        f'<span class="state"><span><span class="dot {kind}"></span>{html.escape(shown)}</span>'
         '<button id="theme-switch" type="button" aria-label="Switch between light and dark">◐</button></span></div>'
     )
 
@@ -104,6 +111,21 @@ def say(error: DuodeskError) -> None:
     import gradio as gr
 
     gr.Warning(str(error))
+
+
+def paced(growing: Iterable[Growing]) -> Iterator[Growing]:
+    """What a page paints of something that grows: at most one state in PAINT_S seconds, and always the last.
+
+    A browser that gets every token of a fast model falls behind, and a click on Stop comes too late.
+    """
+    painted, shown = float("-inf"), True
+    for state in growing:
+        shown = time.monotonic() - painted >= PAINT_S
+        if shown:
+            yield state
+            painted = time.monotonic()
+    if not shown:
+        yield state
 
 
 def figures(answer: Answer) -> str:

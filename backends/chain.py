@@ -48,7 +48,7 @@ class Chain:
             adapter_hash=self.models.adapter_hash(adapter) if adapter else None,
             index_version=self.retriever.version if spec.uses_retrieval else None,
         )
-        found = self.retriever.search(question.text, template.depth) if spec.uses_retrieval else []
+        found = self.retriever.search(search_text(question), template.depth) if spec.uses_retrieval else []
         model = self.models.chat_model(adapter, template.decoding)
         prompt, passages = self._fit(model, template, question, found)
         return Draft(arm, prompt, passages, _pieces(model, prompt))
@@ -75,6 +75,12 @@ class Chain:
 
     def _adapters(self) -> str:
         return ", ".join(self.models.adapters()) or "none yet, train one first"
+
+
+def search_text(question: Question) -> str:
+    """What to look for: the question with the customer's last message before it, which a follow-up leans on."""
+    before = [turn.text for turn in question.history if turn.role == "user"][-1:]
+    return "\n".join([*before, question.text])
 
 
 def _pieces(model: BaseChatModel, prompt: tuple[Turn, ...]) -> Generator[Piece, None, None]:

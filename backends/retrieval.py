@@ -6,7 +6,9 @@ import dataclasses
 import difflib
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -50,6 +52,12 @@ class HybridRetriever:
         self._store = PassageStore(folder)
         self._loading = threading.Lock()
         self._snapshot: _Snapshot | None = None
+        self._progress = ""
+
+    @property
+    def state(self) -> str:
+        """'ready' or 'indexing 12 of 50'."""
+        return f"indexing {self._progress}" if self._progress else "ready"
 
     @property
     def version(self) -> str:
@@ -57,7 +65,12 @@ class HybridRetriever:
         return self._current().version
 
     def search(self, text: str, k: int) -> list[Passage]:
-        """At most k passages, best first; `score` is the sum of 1 / (60 + rank) over the two rankings."""
+        """At most k passages, best first; `score` is the sum of 1 / (60 + rank) over the two rankings.
+
+        While the very first documents are being indexed it waits: an answer without them would be a wrong start.
+        """
+        while self._progress and not self._current().passages:
+            time.sleep(0.1)
         state = self._current()
         text = text.encode("utf-8", "replace").decode()  # half a character would stop the tokenizer
         if k <= 0 or not text.strip() or not state.passages:
@@ -91,26 +104,39 @@ class HybridRetriever:
         """
         paths = [Path(path) for path in paths]
         report = IndexReport()
-        with self._store.writing():
-            _, stored = self._store.read()
-            files = find_files(paths)
-            seen: dict[str, Path] = {}
-            for number, file in enumerate(files, start=1):
-                try:
-                    _check_unseen(file, seen)
-                    outcome = self._index_file(file, stored.get(file.source))
-                    getattr(report, outcome).append(file.source)
-                except DocumentError as error:
-                    report.failed.append((str(file.path), str(error)))
-                if progress:
-                    progress(number, len(files), file.source)
-            roots = {str(path.resolve()) for path in paths if path.is_dir()}
-            for source, old in stored.items():
-                if old.root in roots and source not in seen:
-                    self._store.remove(old)
-                    report.removed.append(source)
-        self._current()  # loaded here, so that no search has to
+        files = find_files(paths)
+        with self._showing_progress(len(files)) as show:
+            with self._store.writing():
+                _, stored = self._store.read()
+                seen: dict[str, Path] = {}
+                for number, file in enumerate(files, start=1):
+                    try:
+                        _check_unseen(file, seen)
+                        outcome = self._index_file(file, stored.get(file.source))
+                        getattr(report, outcome).append(file.source)
+                    except DocumentError as error:
+                        report.failed.append((str(file.path), str(error)))
+                    show(number)
+                    if progress:
+                        progress(number, len(files), file.source)
+                roots = {str(path.resolve()) for path in paths if path.is_dir()}
+                for source, old in stored.items():
+                    if old.root in roots and source not in seen:
+                        self._store.remove(old)
+                        report.removed.append(source)
+            self._current()  # loaded here, so that no search has to
         return report
+
+    @contextmanager
+    def _showing_progress(self, total: int) -> Iterator[Callable[[int], None]]:
+        def show(done: int) -> None:
+            self._progress = f"{done} of {total}"
+
+        show(0)
+        try:
+            yield show
+        finally:
+            self._progress = ""
 
     def _index_file(self, file: SourceFile, old: StoredFile | None) -> str:
         """Indexes one file and names the list of the report it belongs to. Raises DocumentError."""

@@ -42,7 +42,7 @@ class Settings:
     prompts: str = setting("prompts", "folder that holds one YAML file per prompt template")
     template: str = setting("friendly", "prompt template used unless another is chosen")
     knowledge: str = setting(
-        "knowledge/articles", "documents indexed at the first start: a file or folder; empty: none"
+        "knowledge/articles", "documents kept indexed, looked at again at every start: a file or folder; empty: none"
     )
     company: str = setting("Velomoor", "company name that templates put in for {company}")
     chunk_chars: int = setting(700, "longest passage, in characters; longer sections are split")

@@ -277,8 +277,13 @@ class Retriever(Protocol):
     @property
     def version(self) -> str: ...
 
+    @property
+    def state(self) -> str:
+        """'ready' or 'indexing 12 of 50', for people to read."""
+        ...
+
     def search(self, text: str, k: int) -> list[Passage]:
-        """At most k passages, best first."""
+        """At most k passages, best first. While the very first documents are being indexed, waits for them."""
         ...
 
     def document(self, source: str) -> str:

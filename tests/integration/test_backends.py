@@ -141,3 +141,8 @@ def test_a_message_that_cannot_fit_says_so_with_numbers(templates, retriever, en
     chain = Chain(EngineChatModels(engine), templates, retriever, "Velomoor")
     with pytest.raises(PromptTooLong, match="shorten"):
         ask(chain, "prompt", "bike " * 1500)
+
+
+def test_a_follow_up_is_searched_with_the_customers_last_message(chain):
+    history = (Turn("user", "What about a new charger?"), Turn("assistant", "What would you like to know?"))
+    assert ask(chain, "prompt", "How much?", history=history).passages[0].source == "chargers.md"

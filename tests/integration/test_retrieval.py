@@ -249,3 +249,25 @@ def test_an_index_folder_that_cannot_be_used_is_one_sentence(tmp_path):
 def test_reciprocal_rank_fusion_rewards_agreement():
     assert [name for name, _ in fuse([["a", "b", "c"], ["b", "d"]])] == ["b", "a", "d", "c"]
     assert fuse([["a"]]) == [("a", 1 / 61)]
+
+
+def test_a_search_during_the_very_first_indexing_waits_for_it(tmp_path: Path) -> None:
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.md").write_text(f"# Part {number}\n\nPart {number} costs {number} euros.\n")
+    retriever = HybridRetriever(tmp_path / "index")
+    started = threading.Event()
+    states: list[str] = []
+
+    def progress(done: int, total: int, source: str) -> None:
+        states.append(retriever.state)
+        started.set()
+
+    worker = threading.Thread(target=retriever.index, args=([folder], progress))
+    worker.start()
+    assert started.wait(60)
+    assert retriever.search("part", 3), "the search did not wait for the documents"
+    worker.join()
+    assert states == ["indexing 1 of 3", "indexing 2 of 3", "indexing 3 of 3"]
+    assert retriever.state == "ready"

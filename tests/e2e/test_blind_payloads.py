@@ -1,0 +1,127 @@
+"""What reaches the browser before a blind vote is the same, byte for byte, whichever arm stands on the left.
+
+Compared are all that gradio sends from the question to the vote, the page itself, and the Transcripts page with
+its exports, after identifiers, moments and the two texts (which must differ) have been put out of sight.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from core.comparison import normalise
+from core.types import Exchange
+
+from .conftest import Server
+from .steps import chat_id, compare, on_record, visit
+
+MOST_COMPARISONS = 24  # sides are drawn at random: so many miss one of them once in eight million times
+TELLTALE = re.compile(r"lora|bare|velomoor\W|first token|_tokens|passages|/source/|\.md\b|template", re.IGNORECASE)
+
+
+def hide(text: str, exchange: Exchange) -> str:
+    """The text without what differs between any two comparisons."""
+    texts = {answer.lane: normalise(answer.text) for answer in exchange.answers}
+    left = exchange.chat.left
+    for side, said in (("LEFT", texts[left]), ("RIGHT", texts["b" if left == "a" else "a"])):
+        for form in {said, json.dumps(said)[1:-1], json.dumps(said, ensure_ascii=False)[1:-1], " ".join(said.split())}:
+            text = text.replace(form, side)
+    text = re.sub(r"[0-9a-f]{32}", "ID", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d\.\d+)?(\+00:00)?", "MOMENT", text)
+    return text
+
+
+def received(page: Page, exchange: Exchange) -> str:
+    """Gradio's messages, one event after the other, without the clock of the top line and without durations."""
+    events: dict[str, list[str]] = defaultdict(list)
+    for answer in page.evaluate("received"):
+        for line in answer["body"].splitlines():
+            message = json.loads(line.removeprefix("data: ")) if line.startswith("data: ") else {}
+            if message.get("msg", "").startswith("process_") and message["msg"] != "process_starts":
+                kept = {name: message[name] for name in ("msg", "output", "success")}
+                for name in ("duration", "average_duration"):
+                    kept["output"].pop(name, None)
+                events[message["event_id"]].append(hide(json.dumps(kept, ensure_ascii=False), exchange))
+            elif message:
+                assert message["msg"] in ("estimation", "process_starts", "close_stream", "heartbeat"), message
+    return "\n".join(line for lines in events.values() if "topline" not in lines[0] for line in lines)
+
+
+def shown(page: Page, exchange: Exchange) -> str:
+    """The page's elements with all their attributes, without sizes, which follow from the texts' lengths."""
+    html = page.locator(".main").inner_html()
+    html = re.sub(r"<!--.*?-->|style=\"[^\"]*\"", "", html)
+    html = re.sub(r"html-[a-z0-9]+", "html", html)
+    return hide(re.sub(r"\s+", " ", html), exchange)
+
+
+def transcripts(page: Page, chat: str, exchange: Exchange) -> str:
+    """The Transcripts page's row, details and both exports of one comparison."""
+    visit(page, f"/transcripts?chat={chat}")
+    page.locator("#rows tbody button").first.click()
+    expect(page.locator("#details .card")).to_have_count(2)
+    seen = [page.locator("#rows").inner_html(), page.locator("#details").inner_html()]
+    for name in ("JSONL", "CSV"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=f"Export {name}").click()
+        seen.append(download.value.path().read_text(encoding="utf-8"))
+    return hide(re.sub(r"html-[a-z0-9]+|style=\"[^\"]*\"", "", "\n".join(seen)), exchange)
+
+
+def test_nothing_that_reaches_the_browser_before_the_vote_depends_on_the_sides(page: Page, server: Server):
+    traffic: dict[str, set[str]] = defaultdict(set)
+    sides: list[str] = []
+    answered: list[str] = []
+    page.on("response", lambda response: answered.append(response.url) if "/queue/" in response.url else None)
+    while (min(sides.count("a"), sides.count("b")) < 2) and len(sides) < MOST_COMPARISONS:
+        visit(page, "/compare")
+        page.evaluate("received.length = 0")
+        answered.clear()
+        compare(page, "How long does delivery take?")
+        chat = chat_id(page)
+        (exchange,) = on_record(server.store, chat)
+        sides.append(exchange.chat.left)
+        assert len({normalise(answer.text) for answer in exchange.answers}) == 2, "equal texts would hide a leak"
+        assert set(answered) <= {entry["url"] for entry in page.evaluate("received")}, "not all was recorded"
+        for kind, text in (("stream", received(page, exchange)), ("page", shown(page, exchange))):
+            assert "LEFT" in text and "RIGHT" in text
+            traffic[kind].add(text)
+        traffic["transcripts"].add(transcripts(page, chat, exchange))
+    assert set(sides) == {"a", "b"}, "the sides are not drawn at random"
+    for kind, texts in traffic.items():
+        assert len(texts) == 1, f"the {kind} differ:\n" + "\n\n".join(sorted(texts))
+    assert not TELLTALE.findall(*traffic["stream"])
+    assert "blind until voted" in next(iter(traffic["transcripts"]))
+
+
+def test_an_export_before_the_vote_holds_no_arm_no_passage_and_no_figure(page: Page, server: Server):
+    visit(page, "/compare")
+    compare(page, "What does a repair cost?")
+    visit(page, f"/transcripts?chat={chat_id(page)}")
+    expect(page.locator("#rows")).to_contain_text("blind until voted")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export JSONL").click()
+    lines = [json.loads(line) for line in download.value.path().read_text(encoding="utf-8").splitlines()]
+    assert len(lines) == 2
+    for line in lines:
+        assert (line["arm"], line["prompt"], line["passages"], line["first_token_s"]) == (None, [], [], None)
+        assert (line["total_s"], line["prompt_tokens"], line["new_tokens"]) == (0, 0, 0)
+
+
+@pytest.mark.xfail(strict=True, reason="core.comparison.veil keeps the question's history: lane a's past answers")
+def test_an_export_of_a_blind_comparison_of_several_turns_does_not_tell_the_first_arms_words(
+    page: Page, server: Server
+):
+    visit(page, "/compare")
+    compare(page, "What does a repair cost?")
+    compare(page, "And how long does it take?")
+    visit(page, f"/transcripts?chat={chat_id(page)}")
+    expect(page.locator("#rows tbody tr")).to_have_count(2)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export JSONL").click()
+    lines = [json.loads(line) for line in download.value.path().read_text(encoding="utf-8").splitlines()]
+    assert all([turn["role"] for turn in line["messages"]].count("assistant") == 1 for line in lines)
