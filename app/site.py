@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from gradio import Blocks
 
-FIVE_YEARS_S = 5 * 365 * 24 * 3600
+DAY_S = 24 * 3600
+FIVE_YEARS_S = 5 * 365 * DAY_S
 
 
 def build_site(parts: Parts) -> FastAPI:
@@ -44,7 +45,7 @@ def build_pages(parts: Parts) -> Blocks:
 
     from app import chat, compare, prompts, transcripts
 
-    with gr.Blocks(title="Duodesk", fill_height=True, analytics_enabled=False) as blocks:
+    with gr.Blocks(title="Duodesk", fill_height=True, analytics_enabled=False, delete_cache=(DAY_S, DAY_S)) as blocks:
         chat.build(parts, blocks)
     for name, page in (("Compare", compare), ("Prompts", prompts), ("Transcripts", transcripts)):
         with blocks.route(name, f"/{name.lower()}"):

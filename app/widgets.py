@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,8 +29,9 @@ ARM_LABELS: dict[ArmName, str] = {
 
 
 def owner(request: Any) -> str:
-    """Who is asking: the random identifier in this browser's cookie."""
-    return str(request.cookies.get(OWNER_COOKIE, "")) or "unknown"
+    """Who is asking: a digest of this browser's cookie, so that records and exports do not hold the cookie itself."""
+    cookie = str(request.cookies.get(OWNER_COOKIE, ""))
+    return hashlib.sha256(cookie.encode()).hexdigest()[:16] if cookie else "unknown"
 
 
 def top_line(parts: Parts) -> None:

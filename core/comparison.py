@@ -139,12 +139,20 @@ class Comparisons:
 
 
 def veil(exchange: Exchange) -> Exchange:
-    """The exchange as it may be shown anywhere: a blind one without its arms until it has its vote."""
+    """The exchange as it may be shown anywhere: a blind one without its arms until its vote, lane a on the left."""
     if exchange.chat.kind != "blind" or exchange.chat.locked:
         return exchange
-    left_first = sorted(exchange.answers, key=lambda answer: answer.lane != exchange.chat.left)
-    bare = tuple(Answer(a.id, a.question_id, text=normalise(a.text), outcome=a.outcome) for a in left_first)
-    return replace(exchange, chat=replace(exchange.chat, specs=(), left="a"), answers=bare, thumbs=(), history={})
+    shown: dict[Lane, Lane] = {exchange.chat.left: "a", _other(exchange.chat.left): "b"}
+    bare = sorted(
+        (
+            Answer(a.id, a.question_id, shown[a.lane], text=normalise(a.text), outcome=a.outcome)
+            for a in exchange.answers
+        ),
+        key=lambda answer: answer.lane,
+    )
+    return replace(
+        exchange, chat=replace(exchange.chat, specs=(), left="a"), answers=tuple(bare), thumbs=(), history={}
+    )
 
 
 def normalise(text: str) -> str:

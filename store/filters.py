@@ -5,17 +5,19 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, exists, or_
 
 from core.types import TranscriptFilter
-from store.tables import answers, fold, pairs, questions, thumbs, votes
+from store.tables import answers, chats, fold, pairs, questions, thumbs, votes
 
 
 def conditions(wanted: TranscriptFilter) -> list[ColumnElement[bool]]:
-    """All must hold. Arm, template, adapter and outcome must hold for one and the same answer;
-    `since` is included, `until` is not."""
+    """All must hold. Arm, template, adapter and outcome must hold for one and the same answer; `since` is included,
+    `until` is not. What was asked blind is not found by its arm before its vote: being found would tell."""
     found: list[ColumnElement[bool]] = []
     if wanted.text:
         found.append(_contains(wanted.text))
     if asked := _asked_of_answer(wanted):
         found.append(_has_answer(*asked))
+    if wanted.arm or wanted.template or wanted.adapter:
+        found.append(~_is_blind())
     if wanted.rated is not None:
         found.append(_is_rated() if wanted.rated else ~_is_rated())
     if wanted.chat_id:
@@ -47,6 +49,10 @@ def _asked_of_answer(wanted: TranscriptFilter) -> list[ColumnElement[bool]]:
 
 def _has_answer(*asked: ColumnElement[bool]) -> ColumnElement[bool]:
     return exists().where(answers.c.question_id == questions.c.id, *asked)
+
+
+def _is_blind() -> ColumnElement[bool]:
+    return exists().where(chats.c.id == questions.c.chat_id, chats.c.kind == "blind", ~chats.c.locked)
 
 
 def _is_rated() -> ColumnElement[bool]:

@@ -584,3 +584,14 @@ def test_a_failing_migration_leaves_the_database_as_it_was(store_url: str) -> No
         open_store(store_url)
     assert inspect(engine).get_table_names() == ["votes"]
     engine.dispose()
+
+
+def test_a_blind_pair_is_not_found_by_its_arm_before_its_vote(store: SqlStore) -> None:
+    chat = start_chat(store, kind="blind")
+    question = Question(new_id(), chat.id, "Which?")
+    store.add_question(question)
+    store.add_answer(Answer(new_id(), question.id, arm=ARM, text="This.", outcome="complete"))
+    by_arm, by_text = TranscriptFilter(arm=ARM.name), TranscriptFilter(text="this")
+    assert (store.count(by_arm), store.count(by_text)) == (0, 1)
+    store.lock_chat(chat.id)
+    assert (store.count(by_arm), store.count(by_text)) == (1, 1)

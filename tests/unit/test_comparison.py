@@ -105,7 +105,8 @@ def test_a_veiled_exchange_holds_no_trace_of_its_arms(comparisons):
     (exchange,) = comparisons.store.search(TranscriptFilter())
     veiled = veil(exchange)
     assert all(a.arm is None and not a.passages and not a.prompt and not a.total_s for a in veiled.answers)
-    assert [a.lane for a in veiled.answers] == ["a", "a"]
+    assert [a.lane for a in veiled.answers] == ["a", "b"]
+    assert veiled.answers[0].id == exchange.pair.left_answer, "lane a must stand for the left, whichever arm it is"
     assert veiled.chat.specs == ()
     comparisons.vote(chat_id, "me", "left")
     (exchange,) = comparisons.store.search(TranscriptFilter())
