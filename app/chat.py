@@ -153,11 +153,16 @@ class ChatPage:
 
     def undo(self, chat_id: str, request: gr.Request) -> str:
         """Takes the last exchange back and puts its question into the box."""
-        self._own(chat_id, request)
-        return self.desk.undo(chat_id)
+        try:
+            self._own(chat_id, request)
+            return self.desk.undo(chat_id)
+        except DuodeskError as error:
+            say(error)
+            return ""
 
     def like(self, chat_id: str, event: gr.LikeData, request: gr.Request) -> tuple[Any, ...]:
         """Stores a thumb and offers a comment on it. Returns answer id, thumb and the comment row."""
+        self._own(chat_id, request)
         exchange, _ = rows(self.store.exchanges(chat_id))[int(event.index)]  # type: ignore[arg-type]
         answer = exchange.latest()
         if answer is None:
@@ -173,7 +178,11 @@ class ChatPage:
         return gr.Row(visible=False), ""
 
     def _own(self, chat_id: str, request: gr.Request) -> None:
-        if self.store.chat(chat_id).owner != owner(request):
+        chat = self.store.chat(chat_id)
+        # A comparison shown as a chat would tell its arms.
+        if chat.kind != "chat":
+            raise UnknownChat("This is a comparison; open it on the Compare page.")
+        if chat.owner != owner(request):
             raise UnknownChat("This chat belongs to another visitor; its record is on the Transcripts page.")
 
 
@@ -237,7 +246,7 @@ def build(parts: Parts, blocks: Any) -> None:
     view = [chats, conversation, chat_id, link, remark, question]
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     many: dict[str, Any] = {**quiet, "concurrency_limit": None}
-    address = "(id) => history.replaceState(null, '', id ? `?chat=${id}` : location.pathname)"
+    address = "(id) => history.replaceState(null, '', location.pathname + (id ? `?chat=${id}` : ''))"
 
     asking = question.submit(page.send, [question, chat_id, *arm.inputs], [conversation, question, chat_id], **many)
     trying = conversation.example_select(_example, None, question, **quiet).then(

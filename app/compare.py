@@ -54,6 +54,13 @@ class ComparePage:
         """An empty page: the next question opens a new comparison."""
         return self.show("", request)
 
+    def pick(self, chat_id: str, request: gr.Request, mode: str, *picked: str) -> Sequence[Any]:
+        """An empty page when another arm or mode was picked; a dropdown that is only passed by Tab changes nothing."""
+        chat = self.parts.store.chat(chat_id) if chat_id else None
+        specs = (spec(*picked[:3]), spec(*picked[3:]))
+        same = chat is None or (chat.kind == mode and chat.specs == specs)
+        return [gr.skip()] * 6 if same else self.fresh(request)
+
     def show(self, chat_id: str, request: gr.Request) -> tuple[Any, ...]:
         """Left, right, chat id, vote row, result, question box: whatever may be shown of a comparison now."""
         turns: list[Sides] = []
@@ -135,7 +142,10 @@ class ComparePage:
         return f'{head}<div class="cards">{answer_card(left, "Left")}{answer_card(right, "Right")}</div>'
 
     def _own(self, chat_id: str, request: gr.Request) -> None:
-        if self.parts.store.chat(chat_id).owner != owner(request):
+        chat = self.parts.store.chat(chat_id)
+        if chat.kind == "chat":
+            raise UnknownChat("This is a chat, not a comparison; open it on the Chat page.")
+        if chat.owner != owner(request):
             raise UnknownChat("This comparison belongs to another visitor; its record is on the Transcripts page.")
 
 
@@ -200,7 +210,7 @@ def build(parts: Parts, blocks: Any) -> None:
 
     view = [left, right, chat_id, voting, result, question]
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    address = "(id) => history.replaceState(null, '', id ? `?chat=${id}` : location.pathname)"
+    address = "(id) => history.replaceState(null, '', location.pathname + (id ? `?chat=${id}` : ''))"
 
     asking = question.submit(
         page.ask,
@@ -216,8 +226,9 @@ def build(parts: Parts, blocks: Any) -> None:
         voted = button.click(page.vote, [button, chat_id, guess, comment, *scores], None, **quiet)
         voted.then(page.show, chat_id, view, **quiet).then(lambda: blank, None, [*scores, comment, guess], **quiet)
     # Another arm or mode means another comparison: the one on the page keeps the arms it was opened with.
-    for control in (mode, *first.inputs, *second.inputs):
-        control.input(page.fresh, None, view, **quiet).then(None, chat_id, js=address, **quiet)
+    picked = [mode, *first.inputs, *second.inputs]
+    for control in picked:
+        control.input(page.pick, [chat_id, *picked], view, **quiet).then(None, chat_id, js=address, **quiet)
     new.click(page.fresh, None, view, **quiet).then(None, chat_id, js=address, **quiet)
     blocks.load(page.open, None, [*view, first.template, first.adapter, second.template, second.adapter], **quiet)
 

@@ -1,8 +1,14 @@
 // Light or dark as chosen before; without a choice gradio follows the system.
-const chosen = localStorage.getItem("duodesk-theme");
-const applyTheme = (name) => document.body.classList.toggle("dark", name === "dark");
-if (chosen) addEventListener("DOMContentLoaded", () => applyTheme(chosen));
-addEventListener("load", () => chosen && applyTheme(chosen));
+const applyTheme = (name) => name && document.body.classList.toggle("dark", name === "dark");
+const keepTheme = () => {
+  const applyChosen = () => applyTheme(localStorage.getItem("duodesk-theme"));
+  applyChosen();
+  // Gradio sets the system's theme whenever it gets round to it.
+  new MutationObserver(applyChosen).observe(document.body, { attributeFilter: ["class"] });
+};
+// Gradio may put this script in before the page is there, or after.
+if (document.body) keepTheme();
+else addEventListener("DOMContentLoaded", keepTheme);
 
 function switchTheme() {
   const name = document.body.classList.contains("dark") ? "light" : "dark";

@@ -32,6 +32,8 @@ def theme() -> Any:
         # Gradio's own subdued grey is too faint to read on white.
         body_text_color_subdued="*neutral_600",
         body_text_color_subdued_dark="*neutral_300",
+        input_placeholder_color="*neutral_500",
+        input_placeholder_color_dark="*neutral_300",
         button_primary_background_fill="*primary_700",
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_dark="*primary_700",

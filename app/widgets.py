@@ -75,7 +75,9 @@ def arm_picker(parts: Parts, arm: ArmName = "prompt", label: str = "Arm") -> Arm
     """The dropdowns, with choices as they are when the page opens; the adapter hides when the arm takes none."""
     import gradio as gr
 
-    name = gr.Dropdown([(text, key) for key, text in ARM_LABELS.items()], value=arm, label=label, scale=2)
+    name = gr.Dropdown(
+        [(text, key) for key, text in ARM_LABELS.items()], value=arm, label=label, scale=2, min_width=280
+    )
     template = gr.Dropdown(parts.templates.names(), value=parts.settings.template, label="Template")
     adapter = gr.Dropdown(
         parts.model.adapters(),

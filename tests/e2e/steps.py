@@ -31,6 +31,7 @@ def choose(page: Page, label: str, option: str, at: int = 0) -> None:
     """Picks from the dropdown with this label; `at` counts those with the same label."""
     page.get_by_label(label, exact=True).nth(at).click()
     page.get_by_role("option", name=option, exact=True).click()
+    expect(page.get_by_role("option")).to_have_count(0)
 
 
 def start(page: Page, text: str) -> None:

@@ -103,7 +103,7 @@ def test_stop_works_in_line_behind_another_visitor_and_leaves_their_answer_alone
     expect(second.get_by_text("Stopped.")).to_be_visible(timeout=10_000)
     (waiting,) = on_record(server.store, chat_id(second))
     assert waiting.answers[-1].outcome == "stopped"
-    assert not waiting.answers[-1].text
+    assert not waiting.answers[-1].text, "it did not wait: the other answer had ended"
     eventually(first, lambda: len(answers(first).last.inner_text()) > len(written))
     stop(first)
     expect(answers(first).last).to_contain_text("Stopped.")

