@@ -29,3 +29,10 @@ addEventListener("keydown", (event) => {
   const button = id && document.getElementById(id);
   if (button && !button.disabled) button.click();
 });
+
+// Gradio's icon buttons have no name for screen readers.
+const NAMES = { "submit-button": "Send", "stop-button": "Stop" };
+const nameButtons = () =>
+  Object.entries(NAMES).forEach(([id, name]) =>
+    document.querySelectorAll(`[data-testid=${id}]:not([aria-label])`).forEach((b) => b.setAttribute("aria-label", name)));
+addEventListener("load", () => new MutationObserver(nameButtons).observe(document.body, { childList: true, subtree: true }));

@@ -59,7 +59,8 @@ class Comparisons:
         return chat
 
     def ask(self, chat_id: str, text: str) -> Iterator[Sides]:
-        """Answers on both lanes. Open: the sides grow as they are written. Blind: one result, at the end.
+        """Answers on both lanes. Open: the sides grow as they are written. Blind: both stay empty until the end, and
+        the lanes are answered in random order, so that neither a stop nor the waiting time tells a side.
 
         Raises InvalidMessage, UnknownChat, VoteError (the comparison is closed by its vote).
         """
@@ -68,11 +69,13 @@ class Comparisons:
             raise VoteError("This comparison is closed by its vote; start a new one to ask more.")
         question = self.desk.take_question(chat_id, text)
         done: dict[Lane, Answer] = {}
-        for lane, spec in zip(LANES, chat.specs, strict=True):
+        order = list(zip(LANES, chat.specs, strict=True))
+        if chat.kind == "blind":
+            self.draw.shuffle(order)
+        for lane, spec in order:
             for answer in self.desk.answer(question, spec, lane):
                 done[lane] = answer
-                if chat.kind == "open":
-                    yield self._sides(chat, question.text, done)
+                yield self._sides(chat, question.text, done) if chat.kind == "open" else Sides(question.text, "", "")
         if all(answer.outcome == "complete" for answer in done.values()):
             self.store.add_pair(Pair(new_id(), question.id, done[chat.left].id, done[_other(chat.left)].id))
         yield self._sides(chat, question.text, done)
@@ -126,13 +129,16 @@ class Comparisons:
 
     def _sides(self, chat: Chat, question: str, done: dict[Lane, Answer]) -> Sides:
         hidden = chat.kind == "blind" and not chat.locked
-        texts = {lane: normalise(answer.text) if hidden else answer.text for lane, answer in done.items()}
+        complete = len(done) == 2 and all(answer.outcome == "complete" for answer in done.values())
+        texts = {lane: answer.text for lane, answer in done.items()}
+        if hidden:
+            texts = {lane: normalise(text) for lane, text in texts.items()} if complete else {}
         problems = [answer.error for answer in done.values() if answer.error]
         return Sides(
             question=question,
             left=texts.get(chat.left, ""),
             right=texts.get(_other(chat.left), ""),
-            rateable=len(done) == 2 and all(answer.outcome == "complete" for answer in done.values()),
+            rateable=complete,
             # An error may name an adapter or a template, so that a blind page gets a neutral sentence.
             problem="" if not problems else "One of the two answers failed; ask again." if hidden else problems[0],
         )
@@ -142,6 +148,8 @@ def veil(exchange: Exchange) -> Exchange:
     """The exchange as it may be shown anywhere: a blind one without its arms until its vote, lane a on the left."""
     if exchange.chat.kind != "blind" or exchange.chat.locked:
         return exchange
+    if exchange.pair is None:  # one side alone, stopped or still being written, would tell
+        return replace(exchange, chat=replace(exchange.chat, specs=(), left="a"), answers=(), thumbs=(), history={})
     shown: dict[Lane, Lane] = {exchange.chat.left: "a", _other(exchange.chat.left): "b"}
     bare = sorted(
         (

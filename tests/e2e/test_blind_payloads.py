@@ -42,6 +42,9 @@ def received(page: Page, exchange: Exchange) -> str:
             message = json.loads(line.removeprefix("data: ")) if line.startswith("data: ") else {}
             if message.get("msg", "").startswith("process_") and message["msg"] != "process_starts":
                 kept = {name: message[name] for name in ("msg", "output", "success")}
+                # How many empty steps there are follows from the waiting time of both sides together.
+                if message["msg"] == "process_generating" and not any(kept["output"]["data"]):
+                    continue
                 for name in ("duration", "average_duration"):
                     kept["output"].pop(name, None)
                 events[message["event_id"]].append(hide(json.dumps(kept, ensure_ascii=False), exchange))

@@ -20,11 +20,41 @@ def opened(comparisons, blind=True):
     return comparisons.open("me", PROMPT, LORA, blind=blind).id
 
 
-def test_a_blind_question_yields_once_with_both_answers(comparisons):
-    results = list(comparisons.ask(opened(comparisons), "Which?"))
-    assert len(results) == 1
-    assert results[0].rateable
-    assert {results[0].left, results[0].right} == {"I am prompt, really.", "I am lora, really."}
+def last(results):
+    *_, result = results
+    return result
+
+
+def test_a_blind_question_shows_nothing_until_both_answers_are_there(comparisons):
+    *waiting, result = comparisons.ask(opened(comparisons), "Which?")
+    assert waiting, "without a step in between, Stop would have to wait for the end"
+    assert {(sides.left, sides.right, sides.rateable) for sides in waiting} == {("", "", False)}
+    assert result.rateable
+    assert {result.left, result.right} == {"I am prompt, really.", "I am lora, really."}
+
+
+def test_which_arm_is_answered_first_is_drawn_anew_for_each_blind_question(desk):
+    comparisons = Comparisons(desk, random.Random(3))
+    firsts = []
+    for _ in range(40):
+        list(comparisons.ask(opened(comparisons), "Which?"))
+        (exchange,) = desk.store.search(TranscriptFilter(), limit=1)
+        firsts.append(exchange.answers[0].lane)
+    assert 10 < firsts.count("a") < 30
+
+
+def test_a_stopped_blind_turn_shows_neither_side(comparisons):
+    chat_id = opened(comparisons)
+    asking = comparisons.ask(chat_id, "Which?")
+    next(asking)
+    next(asking)
+    next(asking)
+    asking.close()
+    (sides,) = comparisons.turns(chat_id)
+    assert (sides.left, sides.right) == ("", "")
+    (exchange,) = comparisons.store.search(TranscriptFilter())
+    assert exchange.answers
+    assert veil(exchange).answers == ()
 
 
 def test_open_mode_streams_with_the_first_arm_on_the_left_and_citations_kept(comparisons):
@@ -39,8 +69,8 @@ def test_sides_are_drawn_evenly_and_stay_for_the_whole_comparison(desk):
     lefts = []
     for _ in range(40):
         chat_id = opened(comparisons)
-        (first,) = comparisons.ask(chat_id, "One?")
-        (second,) = comparisons.ask(chat_id, "Two?")
+        first = last(comparisons.ask(chat_id, "One?"))
+        second = last(comparisons.ask(chat_id, "Two?"))
         assert first.left == second.left
         lefts.append(first.left)
     assert 10 < lefts.count("lora") < 30
@@ -50,13 +80,13 @@ def test_each_lane_goes_on_with_its_own_answers(comparisons, backend):
     chat_id = opened(comparisons)
     list(comparisons.ask(chat_id, "One?"))
     list(comparisons.ask(chat_id, "Two?"))
-    histories = [[turn.text for turn in asked.history] for asked in backend.asked[2:]]
-    assert histories == [["One?", "I am prompt [1], [2, 3] really."], ["One?", "I am lora [1], [2, 3] really."]]
+    histories = sorted([turn.text for turn in asked.history] for asked in backend.asked[2:])
+    assert histories == [["One?", "I am lora [1], [2, 3] really."], ["One?", "I am prompt [1], [2, 3] really."]]
 
 
 def test_nothing_is_revealed_before_the_vote_and_all_after_it(comparisons):
     chat_id = opened(comparisons)
-    (sides,) = comparisons.ask(chat_id, "Which?")
+    sides = last(comparisons.ask(chat_id, "Which?"))
     with pytest.raises(StillBlind):
         comparisons.reveal(chat_id)
     comparisons.vote(chat_id, "me", "left", {"tone": (4, 2)}, " fine ", "lora")
@@ -84,7 +114,7 @@ def test_there_is_nothing_to_vote_on_before_both_answers_are_complete(comparison
     with pytest.raises(VoteError):
         comparisons.vote(chat_id, "me", "left")
     backend.error = Broken("The adapter 'velomoor' is gone.")
-    (sides,) = comparisons.ask(chat_id, "Which?")
+    sides = last(comparisons.ask(chat_id, "Which?"))
     assert not sides.rateable
     assert "velomoor" not in sides.problem
     with pytest.raises(VoteError):
