@@ -7,7 +7,8 @@ from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 from core.errors import PromptTooLong, UnknownArm
-from core.types import ARM_NAMES, Arm, ArmSpec, Draft, Passage, Piece, Question, Retriever, Template, Templates, Turn
+from core.protocols import Retriever, Templates
+from core.types import ARM_NAMES, Arm, ArmSpec, Draft, Passage, Piece, Question, Template, Turn
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Chain:
-    """Implements core.types.Backend."""
+    """Implements core.protocols.Backend."""
 
     def __init__(self, models: ChatModels, templates: Templates, retriever: Retriever, company: str) -> None:
         self.models = models

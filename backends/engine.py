@@ -27,7 +27,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 class LocalModel:
-    """Implements core.types.Model on local weights. Constructing is free; the weights load at the first use."""
+    """Implements core.protocols.Model on local weights. Constructing is free; the weights load at the first use."""
 
     def __init__(self, source: str, adapters: AdapterFolder, device: str = "auto", threads: int = 0) -> None:
         self.source = source

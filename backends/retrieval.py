@@ -41,7 +41,7 @@ class _Snapshot:
 
 
 class HybridRetriever:
-    """Implements core.types.Retriever over an index in `folder`. Safe for threads; several processes may share it.
+    """Implements core.protocols.Retriever over an index in `folder`. Safe for threads; several processes may share it.
 
     Making one costs nothing: the index is opened with the first use, the embedding model with the first
     search. Raises DocumentError when the index cannot be opened, ModelNotFound without the embedding model.

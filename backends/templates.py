@@ -40,7 +40,7 @@ class _Reading:
 
 
 class TemplateLibrary:
-    """Implements core.types.Templates over a folder of YAML files. Safe for threads and for several processes.
+    """Implements core.protocols.Templates over a folder of YAML files. Safe for threads and for several processes.
 
     `names()` lists the files that `get` has an answer for: valid ones, and broken ones with an older good
     version. A file that never was valid is logged, and asking for it by name says what is wrong with it.

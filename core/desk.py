@@ -13,19 +13,8 @@ import time
 from collections.abc import Iterator
 
 from core.errors import DuodeskError, InvalidMessage
-from core.types import (
-    Answer,
-    ArmSpec,
-    Backend,
-    Chat,
-    Exchange,
-    Lane,
-    Question,
-    Store,
-    Thumb,
-    new_id,
-    now,
-)
+from core.protocols import Backend, Store
+from core.types import Answer, ArmSpec, Chat, Exchange, Lane, Question, Thumb, new_id, now
 
 log = logging.getLogger(__name__)
 

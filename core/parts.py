@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from core.comparison import Comparisons
 from core.desk import Desk
+from core.protocols import Model, Retriever, Store, Templates
 from core.settings import Settings
-from core.types import Model, Retriever, Store, Templates
 
 
 @dataclass(frozen=True)

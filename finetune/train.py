@@ -13,7 +13,7 @@ from typing import Any
 
 from backends.engine import LocalModel
 from core.errors import AdapterError, TrainingError
-from core.types import Retriever, Templates
+from core.protocols import Retriever, Templates
 from finetune.transcripts import read_transcripts, training_rows
 
 

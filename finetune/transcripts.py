@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import TrainingError
-from core.types import Retriever, Template, Templates, Turn
+from core.protocols import Retriever, Templates
+from core.types import Template, Turn
 
 
 @dataclass(frozen=True)

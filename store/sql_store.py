@@ -1,4 +1,4 @@
-"""The store over SQL: core.types.Store for SQLite and Postgres alike.
+"""The store over SQL: core.protocols.Store for SQLite and Postgres alike.
 
 Every call takes a connection, does one transaction and gives the connection back, so that any thread may call,
 also one that merely closes a generator another thread has run.
@@ -38,7 +38,7 @@ from store.tables import answers, chats, pairs, questions, thumbs, votes
 
 
 class SqlStore:
-    """Implements core.types.Store; every method may raise StoreError. Made by store.open_store."""
+    """Implements core.protocols.Store; every method may raise StoreError. Made by store.open_store."""
 
     def __init__(self, engine: Engine) -> None:
         """`engine` comes from store.database.open_engine and its schema is at head."""

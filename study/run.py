@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.errors import DuodeskError
-from core.types import ArmSpec, Backend, Question
+from core.protocols import Backend
+from core.types import ArmSpec, Question
 from study.facts import Grade, grade
 from study.questions import TestQuestion, read_questions
 

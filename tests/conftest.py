@@ -20,7 +20,7 @@ LORA = ArmSpec("lora", "friendly", "velomoor")
 
 @dataclass
 class ScriptedBackend:
-    """Implements core.types.Backend: says `words`, then `error` if there is one; remembers what it was asked."""
+    """Implements core.protocols.Backend: says `words`, then `error` if there is one; remembers what it was asked."""
 
     words: Sequence[str] = ("Hello ", "there.")
     error: Exception | None = None

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
-from core.types import Store
+from core.protocols import Store
 from store import open_store
 from tests.integration.tiny_models import make_adapter, make_model
 

@@ -9,7 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Locator, Page, expect
 
-from core.types import Chat, Exchange, Store, TranscriptFilter
+from core.protocols import Store
+from core.types import Chat, Exchange, TranscriptFilter
 
 Found = TypeVar("Found")
 PLACEHOLDER = "Type a customer's question"
