@@ -216,11 +216,19 @@ class LocalModel:
         import jinja2
 
         self.load()
-        rows = [{"role": turn.role, "content": turn.text} for turn in messages]
+        rows = [{"role": turn.role, "content": self._plain(turn.text)} for turn in messages]
         try:
             return list(self._tokenizer.apply_chat_template(rows, add_generation_prompt=True, return_dict=False))
         except jinja2.TemplateError as error:
             raise ModelError(f"The chat template of '{self.name}' refuses these messages: {error}") from error
+
+    def _plain(self, text: str) -> str:
+        """The text without the model's own control tokens: typed by a customer, they could end or forge a turn."""
+        controls = [str(token) for token in self._tokenizer.get_added_vocab()]
+        while found := [token for token in controls if token in text]:
+            for token in found:
+                text = text.replace(token, "")
+        return text
 
     def _load(self) -> tuple[Any, Any]:
         import torch

@@ -24,7 +24,7 @@ class Recipe:
     epochs: float = 8
     learning_rate: float = 2e-3
     rank: int = 16
-    batch_size: int = 16
+    batch_size: int = 8
     passages_share: float = 0.25
     validation_share: float = 0.05
     seed: int = 1
