@@ -180,7 +180,7 @@ def train(settings: Settings, options: argparse.Namespace) -> int:
         settings.company,
         recipe,
     )
-    print(f"The adapter '{options.name}' is ready: {card['rows']} transcripts, loss {card['final_loss']:.3f}.")
+    print(f"The adapter '{options.name}' is ready: {card['rows']} rows, training loss {card['final_loss']:.3f}.")
     return 0
 
 

@@ -73,6 +73,8 @@ def test_the_card_tells_what_the_adapter_was_made_of(card, model, folder):
     assert card["conversation_rounds"] == 48
     assert card["rows"] > 48, "a share of the rounds comes once more with passages"
     assert (card["model"], card["model_hash"]) == (model.name, model.hash)
+    config = json.loads((folder / "adapters/support/adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == model.name, "a path of this machine would mean nothing elsewhere"
     assert json.loads((folder / "adapters/support/card.json").read_text()) == json.loads(json.dumps(card))
     assert {file.name for file in (folder / "adapters/support").iterdir()} == {
         "adapter_config.json",
