@@ -139,7 +139,8 @@ def _train(model: LocalModel, rows: list[dict[str, Any]], recipe: Recipe, out: P
     if not final or final[-1] != final[-1]:
         raise TrainingError("The training loss is not a number; try a lower learning rate.")
     # The path of this machine's model folder says nothing elsewhere; the card holds the name and the hash.
-    trainer.model.peft_config["default"].base_model_name_or_path = model.name
+    adapted: Any = trainer.model
+    adapted.peft_config["default"].base_model_name_or_path = model.name
     trainer.save_model(str(out))
     for extra in out.glob("*"):
         if extra.name not in ("adapter_config.json", "adapter_model.safetensors"):
