@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.sync_api import Locator, Page, expect
 
 from core.protocols import Store
-from core.types import Chat, Exchange, TranscriptFilter
+from core.types import Exchange, TranscriptFilter
 
 Found = TypeVar("Found")
 PLACEHOLDER = "Type a customer's question"
@@ -78,10 +78,6 @@ def chat_id(page: Page) -> str:
 def on_record(store: Store, chat: str) -> list[Exchange]:
     """All exchanges of a chat, oldest first, withdrawn ones included."""
     return store.search(TranscriptFilter(chat_id=chat))[::-1]
-
-
-def newest_chat(store: Store) -> Chat:
-    return store.search(TranscriptFilter(), limit=1)[0].chat
 
 
 def eventually(page: Page, look: Callable[[], Found], seconds: float = 30) -> Found:
