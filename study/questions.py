@@ -45,6 +45,8 @@ def read_questions(path: Path) -> list[TestQuestion]:
                     f"{file}, line {number} is not a test question ({type(error).__name__}: {error}); "
                     "see knowledge/README.md for the fields."
                 ) from error
+    if not questions:
+        raise QuestionsError(f"{path} holds no test question; see knowledge/README.md for the fields.")
     return questions
 
 

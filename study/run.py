@@ -7,10 +7,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from core.errors import DuodeskError
 from core.protocols import Backend
-from core.types import ArmSpec, Question
+from core.types import ArmName, ArmSpec, Question
 from study.facts import Grade, grade
 from study.questions import TestQuestion, read_questions
 
@@ -33,12 +34,16 @@ class Graded:
 
 
 def answer_all(backend: Backend, path: Path, specs: Sequence[ArmSpec], out: Path, limit: int = 0) -> list[Graded]:
-    """Answers each question once per arm, one JSON line each in `out`. A rerun goes on where the file ends."""
+    """Answers each question once per arm, one JSON line each in `out`; a rerun goes on where an earlier one ended.
+
+    Only answers made by exactly the present arms count: a new adapter, model, template or index is asked anew.
+    """
     questions = read_questions(path)
     if limit:
         questions = questions[:: max(1, len(questions) // limit)][:limit]
     out.parent.mkdir(parents=True, exist_ok=True)
-    done = _read(out, questions)
+    identities = {spec.name: _identity(backend, questions[0], spec) for spec in specs}
+    done = _read(out, questions, identities)
     total = len(questions) * len(specs)
     with out.open("a", encoding="utf-8") as file:
         for question in questions:
@@ -48,12 +53,17 @@ def answer_all(backend: Backend, path: Path, specs: Sequence[ArmSpec], out: Path
                 graded = _answer(backend, question, spec)
                 done[question.id, spec.name] = graded
                 row = asdict(graded) | {"question": question.id, "asked": question.question}
+                row["identity"] = identities[spec.name]
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
                 file.flush()
                 if len(done) % 20 == 0:
                     print(f"{len(done)}/{total} answers", flush=True)
-    names = {spec.name for spec in specs}
-    return [graded for (_, arm), graded in done.items() if arm in names]
+    return list(done.values())
+
+
+def _identity(backend: Backend, question: TestQuestion, spec: ArmSpec) -> dict[str, Any]:
+    """What the arm is made of now. A draft tells it before anything is generated. Raises DuodeskError."""
+    return asdict(backend.draft(Question(question.id, "study", question.question), spec).arm)
 
 
 def _answer(backend: Backend, question: TestQuestion, spec: ArmSpec) -> Graded:
@@ -67,13 +77,16 @@ def _answer(backend: Backend, question: TestQuestion, spec: ArmSpec) -> Graded:
     return Graded(question, spec.name, text, grade(question, text), sources, time.perf_counter() - started)
 
 
-def _read(out: Path, questions: Sequence[TestQuestion]) -> dict[tuple[str, str], Graded]:
+def _read(
+    out: Path, questions: Sequence[TestQuestion], identities: dict[ArmName, dict[str, Any]]
+) -> dict[tuple[str, str], Graded]:
     """What an earlier run answered, graded anew so that a better grader needs no new answers."""
     known = {question.id: question for question in questions}
     done: dict[tuple[str, str], Graded] = {}
     for line in out.read_text(encoding="utf-8").splitlines() if out.exists() else []:
         row = json.loads(line)
-        if question := known.get(row["question"]):
+        question = known.get(row["question"])
+        if question and row["arm"] in identities and row.get("identity") == identities[row["arm"]]:
             graded = grade(question, row["answer"])
             done[question.id, row["arm"]] = Graded(
                 question, row["arm"], row["answer"], graded, tuple(row["sources"]), row["total_s"]

@@ -1,0 +1,32 @@
+"""The run over test questions: resumes, and never passes an older arm's answers off as the present one's."""
+
+import json
+
+from study.run import answer_all
+from tests.conftest import LORA, PROMPT
+
+QUESTION = {
+    "id": "q1",
+    "topic": "returns",
+    "article": "returns.md",
+    "kind": "plain",
+    "history": [],
+    "question": "How long?",
+    "facts": [["30 days"]],
+    "reference": "30 days.",
+}
+
+
+def test_a_rerun_asks_only_what_is_missing_and_what_another_arm_answered(tmp_path, backend):
+    questions, out = tmp_path / "questions.jsonl", tmp_path / "out.jsonl"
+    questions.write_text(json.dumps(QUESTION))
+
+    def answers(*specs):
+        return [(one.arm, one.answer, one.grade.right) for one in answer_all(backend, questions, specs, out)]
+
+    backend.words = ["30 days"]
+    assert answers(PROMPT) == [("prompt", "30 days", True)]
+    backend.words = ["no idea"]
+    assert answers(PROMPT, LORA) == [("prompt", "30 days", True), ("lora", "no idea", False)]
+    backend.model_hash = "another"
+    assert answers(PROMPT) == [("prompt", "no idea", False)]
