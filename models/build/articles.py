@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.build import house, lookups, topics, values
 from models.build.companies import Company
-from models.build.topics import Filled
+from models.build.topics import SLOT, Filled, Topic
 
 FILLERS = values.options(
     "Please keep your order number at hand.|We are happy to help.|This applies to all {items}.|Thank you for choosing "
@@ -26,14 +28,21 @@ SECTIONS = values.options(
 )
 
 
+LIST_MARK = re.compile(r"^(\d+\.|[-*])\s+")
+
+
 @dataclass(frozen=True)
 class Section:
-    """One passage: its title `Article: Section`, its text, the facts in it and facts of its kind left out."""
+    """One passage: its title `Article: Section`, its text, the facts in it, and facts of its kind that are not.
+
+    `never` holds questions close to it that nothing answers.
+    """
 
     title: str
     text: str
     facts: tuple[Filled, ...]
     left_out: tuple[Filled, ...]
+    never: tuple[str, ...] = ()
 
 
 def capital(text: str) -> str:
@@ -46,7 +55,7 @@ def filler(firm: Company, rng: random.Random) -> str:
     return rng.choice(FILLERS).format(company=firm.name, item=firm.item, items=firm.items, team=firm.team)
 
 
-def prose(statements: list[str], firm: Company, rng: random.Random) -> str:
+def prose(statements: Sequence[str], firm: Company, rng: random.Random) -> str:
     """Sentences one after another, with filler between some of them."""
     parts = []
     for statement in statements:
@@ -59,7 +68,7 @@ def prose(statements: list[str], firm: Company, rng: random.Random) -> str:
     return joint.join(parts)
 
 
-def listing(statements: list[str], firm: Company, rng: random.Random) -> str:
+def listing(statements: Sequence[str], firm: Company, rng: random.Random) -> str:
     """An introduction and a Markdown list."""
     mark = rng.choice(["- ", "- ", "* ", "1. "])
     lines = [mark.replace("1", str(i)) + s for i, s in enumerate(statements, 1)]
@@ -67,39 +76,44 @@ def listing(statements: list[str], firm: Company, rng: random.Random) -> str:
     return "\n".join([intro, *lines] if rng.random() < 0.7 else lines)
 
 
-def questions(filled: list[Filled], firm: Company, rng: random.Random) -> str:
-    """Questions in bold, each with its statement."""
-    form = rng.choice(["**{q}** {s}", "**{q}**\n{s}", "### {q}\n{s}", "{q} {s}"])
-    return "\n".join(form.format(q=f.write(f.fact.asks, rng), s=f.stated[0]) for f in filled)
+def lines_with(uses: frozenset[str], lines: Sequence[str]) -> tuple[str, ...]:
+    """The fewest lines, in their order, that hold all slots `uses` together; none when they do not."""
+    open_slots, found = set(uses), set[int]()
+    while open_slots:
+        best = max(range(len(lines)), key=lambda i: len(open_slots & set(SLOT.findall(lines[i]))), default=None)
+        if best is None or not open_slots & set(SLOT.findall(lines[best])):
+            return ()
+        found.add(best)
+        open_slots -= set(SLOT.findall(lines[best]))
+    return tuple(lines[i] for i in sorted(found))
 
 
-def section(firm: Company, rng: random.Random, topic: topics.Topic, used: set[int], most: int = 3) -> Section | None:
-    """A section with one to `most` facts of a topic that are not in `used` yet (and adds them); None if none left."""
-    free = [f for f in topic.facts if id(f) not in used]
-    if not free:
-        return None
-    rng.shuffle(free)
-    count = min(len(free), rng.randint(1, most))
-    made = [topics.filled(f, firm, rng) for f in free[:count]]
-    left = tuple(topics.filled(f, firm, rng) for f in free[count:])
-    used.update(id(f.fact) for f in made)
-    made = [topics.state(f, rng) for f in made]
-    statements = [f.stated[0] for f in made]
-    shape = rng.random()
-    if shape < 0.55:
-        text = prose(statements, firm, rng)
-    elif shape < 0.8:
-        text = listing(statements, firm, rng)
-    else:
-        text = questions(made, firm, rng)
-    return Section(title(topic, rng), text, tuple(made), left)
+def topic_section(firm: Company, rng: random.Random, topic: Topic, slots: dict[str, str], short: bool) -> Section:
+    """A section from one author's text on a topic, some lines left out; `short` keeps two to four lines."""
+    lines = list(rng.choice(topic.texts))
+    most = rng.randint(2, 4) if short else len(lines) - rng.choice([0, 0, 1, 1, 2])
+    while len(lines) > max(2, most):
+        lines.pop(rng.randrange(len(lines)))
+    filled = {line: topics.fill(line, slots, rng) for line in lines}
+    facts, left = [], []
+    for fact in topic.facts:
+        stated = tuple(LIST_MARK.sub("", filled[line]) for line in lines_with(fact.uses, lines))
+        if stated:
+            facts.append(Filled(fact, slots, stated))
+        elif not fact.uses & {slot for line in lines for slot in SLOT.findall(line)}:
+            left.append(Filled(fact, slots))
+    texts = [re.sub(r"^\d+\.", f"{i}.", line) for i, line in enumerate(filled.values(), 1)]
+    listed = sum(bool(LIST_MARK.match(line)) for line in texts) > 1
+    joint = "\n" if listed else rng.choice([" ", " ", " ", "\n\n"])
+    never = tuple(topics.fill(question, slots, rng) for question in topic.never)
+    return Section(topics.fill(title(topic, rng), slots, rng), joint.join(texts), tuple(facts), tuple(left), never)
 
 
-def title(topic: topics.Topic, rng: random.Random) -> str:
+def title(topic: Topic, rng: random.Random) -> str:
     """`Article: Section`, as passages are headed."""
     first = rng.choice(topic.titles)
     rest = [t for t in topic.titles if t != first]
-    second = rng.choice(rest) if rng.random() < 0.3 else rng.choice(SECTIONS)
+    second = rng.choice(rest) if rng.random() < 0.4 else rng.choice(SECTIONS)
     return f"{first}: {second}"
 
 

@@ -6,29 +6,28 @@ import random
 from pathlib import Path
 from typing import Any
 
-from models.build import corpus, real
+from models.build import corpus, reading, real
 from models.build.tokenizer import render
 
 Row = tuple[list[int], list[float]]
 Chat = list[dict[str, str]]
-REAL = {"dialogues": 0.4, "grounded": 0.4, "articles": 0.15, "instructions": 0.05}
+REAL = {"dialogues": 0.6, "articles": 0.3, "instructions": 0.1}
 HELD_OUT = 60
 
-# progress from which it holds (0 to 1), rows, tokens a row, share of each source (by conversations)
-PLAN: tuple[tuple[float, int, int, dict[str, float]], ...] = (
-    (0.00, 10, 320, {"copy": 0.70, "short": 0.22, "bare": 0.02, "real": 0.06}),
-    (0.34, 10, 320, {"copy": 0.30, "short": 0.50, "bare": 0.05, "real": 0.15}),
-    (0.43, 7, 704, {"copy": 0.08, "short": 0.12, "dense": 0.50, "exact": 0.12, "bare": 0.06, "real": 0.12}),
-    (0.66, 7, 704, {"copy": 0.04, "dense": 0.28, "exact": 0.50, "bare": 0.08, "real": 0.10}),
+# progress from which it holds (0 to 1), rows, tokens a row, share of places in the loss, sources by conversations
+PLAN: tuple[tuple[float, int, int, float, dict[str, float]], ...] = (
+    (0.00, 6, 512, 0.5, {"copy": 0.60, "short": 0.34, "bare": 0.02, "real": 0.04}),
+    (0.14, 6, 512, 0.5, {"copy": 0.20, "short": 0.60, "bare": 0.04, "real": 0.12, "reading": 0.04}),
+    (0.22, 4, 1024, 0.4, {"copy": 0.04, "short": 0.20, "dense": 0.50, "exact": 0.10, "bare": 0.04, "reading": 0.12}),
+    (0.62, 4, 1024, 0.25, {"dense": 0.34, "exact": 0.46, "bare": 0.06, "reading": 0.14}),
 )
 PROMPT_WEIGHT = 0.2  # loss weight of what the assistant does not write, at first
-ALL_TOKENS_UNTIL = 0.45  # progress up to which the prompt counts at all
+ALL_TOKENS_UNTIL = 0.5  # progress up to which the prompt counts at all
 
 
-def plan_at(progress: float) -> tuple[int, int, dict[str, float]]:
-    """Rows, tokens a row and mixture at a progress from 0 to 1."""
-    rows, length, mix = [entry[1:] for entry in PLAN if progress >= entry[0]][-1]
-    return rows, length, mix
+def plan_at(progress: float) -> tuple[int, int, float, dict[str, float]]:
+    """Rows, tokens a row, share of places in the loss and mixture at a progress from 0 to 1."""
+    return [entry[1:] for entry in PLAN if progress >= entry[0]][-1]
 
 
 def last_run(mask: list[int]) -> list[int]:
@@ -41,14 +40,19 @@ def last_run(mask: list[int]) -> list[int]:
 
 
 class Source:
-    """Endless conversations as ids and weights. Without a corpus folder, `real` gives `bare` chats instead."""
+    """Endless conversations as ids and weights.
+
+    Without a corpus folder, `real` gives `bare` chats and `reading` gives the shape `exact`.
+    """
 
     def __init__(self, tokenizer: Any, folder: Path | None, seed: int) -> None:
         self.tokenizer = tokenizer
         self.rng = random.Random(seed)
         self.real: dict[str, list[Chat]] = {}
+        self.paragraphs: list[reading.Paragraph] = []
         if folder:
             self.real = {name: real.read(folder, name, 30000) for name in REAL}
+            self.paragraphs = reading.paragraphs(folder)[HELD_OUT:]
         self.held_out = {name: chats[:HELD_OUT] for name, chats in self.real.items()}
         self.real = {name: chats[HELD_OUT:] for name, chats in self.real.items()}
 
@@ -65,7 +69,10 @@ class Source:
         if name == "real" and self.real:
             kind = self.rng.choices(list(REAL), list(REAL.values()))[0]
             return self.encode(self.rng.choice(self.real[kind]), False, prompt_weight)
-        made = corpus.sample(self.rng, "bare" if name == "real" else name)
+        if name == "reading" and self.paragraphs:
+            made = reading.reading(self.paragraphs, self.rng, self.rng.choice([1, 3, 6]))
+        else:
+            made = corpus.sample(self.rng, {"real": "bare", "reading": "exact"}.get(name, name))
         if name == "copy":
             prompt_weight = 0.0  # its prompts are random: nothing to learn from
         # The prompt may be learnt from; earlier answers without their passages may not.
@@ -98,13 +105,13 @@ class Batches:
         self.scale = scale
         self.pool: list[Row] = []
 
-    def next(self, progress: float) -> list[Row]:
-        """Rows for one step at a progress from 0 to 1."""
-        count, length, mix = plan_at(progress)
+    def next(self, progress: float) -> tuple[list[Row], float]:
+        """Rows for one step at a progress from 0 to 1, and the share of their places that the loss sees."""
+        count, length, share, mix = plan_at(progress)
         prompt_weight = PROMPT_WEIGHT if progress < ALL_TOKENS_UNTIL else 0.0
         rows = []
         for _ in range(max(1, round(count * self.scale))):
             while len(self.pool) < 48:
                 self.pool.append(self.source.draw(mix, prompt_weight))
             rows.append(pack(self.pool, length, self.source.tokenizer.pad_token_id))
-        return rows
+        return rows, share

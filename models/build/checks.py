@@ -17,12 +17,15 @@ from models.build.tokenizer import render
 SEED = 990_001  # far from every training seed
 
 
-def held_out(count: int, seed: int = SEED) -> list[Sample]:
-    """Conversations in the shape of the application whose last answer needs values, or declines."""
+def held_out(count: int, seed: int = SEED, passages: int = 0) -> list[Sample]:
+    """Conversations in the shape of the application whose last answer needs values, or declines.
+
+    Their companies, texts and questions are none that training draws; `passages` 0 means two to five.
+    """
     rng = random.Random(seed)
     made: list[Sample] = []
     while len(made) < count:
-        one = corpus.sample(rng, "exact")
+        one = corpus.exact(rng, True, passages)
         if one.kinds[-1] in ("answer", "decline"):
             made.append(one)
     return made
@@ -99,7 +102,7 @@ def losses(model: Any, source: Any, each: int) -> dict[str, float]:
     rng = random.Random(SEED + 1)
     found = {}
     for stage in STAGES:
-        made = [corpus.sample(rng, stage) for _ in range(each)]
+        made = [corpus.sample(rng, stage, held_out=True) for _ in range(each)]
         found[f"loss_{stage}"] = loss(model, source.tokenizer, [(s.messages, s.last_only) for s in made])
     for name, chats in source.held_out.items():
         found[f"loss_{name}"] = loss(model, source.tokenizer, [(c, False) for c in chats[:each]])

@@ -1,4 +1,8 @@
-"""Fictional companies: a trade with its nouns, a name, a contact, house names. Add a trade by adding a row."""
+"""Fictional companies: a trade with its nouns, a name, a contact, house names.
+
+Shops stand in the table below: add one by adding a row. All other trades come from the topics, and what such a
+company "sells" is a booking, a contract or a visit.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +32,9 @@ TRADES: dict[str, tuple[str, str]] = {
 }
 
 
+SERVICES = "booking, contract, visit, order, appointment, membership"
+
+
 @dataclass(frozen=True)
 class Company:
     """One fictional company; `item` and `items` are the singular and plural of what a chat is about."""
@@ -47,10 +54,10 @@ def plural(noun: str) -> tuple[str, str]:
     return one, many or one + "s"
 
 
-def company(rng: random.Random) -> Company:
-    """A new company drawn with `rng`."""
-    trade = rng.choice(sorted(TRADES))
-    nouns, firm = TRADES[trade]
+def company(rng: random.Random, trade: str = "") -> Company:
+    """A new company of a trade, by default a shop."""
+    trade = trade or rng.choice(sorted(TRADES))
+    nouns, firm = TRADES.get(trade, (SERVICES, trade))
     item, items = plural(rng.choice(nouns.split(", ")))
     base = values.made_up_name(rng)
     name = (

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from models.build import articles, phrasing, topics, values
 from models.build.articles import Section
@@ -52,53 +52,95 @@ class Scene:
     firm: Company
     how: phrasing.Style
     sections: list[Section]
-    used: set[int]
     rng: random.Random
+    held_out: bool
 
-    def outside(self) -> Filled:
-        """A filled fact that stands in none of the sections."""
-        left = [f for s in self.sections for f in s.left_out if id(f.fact) not in self.used or "e" in f.slots]
-        if left and self.rng.random() < 0.6:
-            return self.rng.choice(left)
-        free = [f for t in topics.all_topics() for f in t.facts if id(f) not in self.used]
-        return topics.filled(self.rng.choice(free), self.firm, self.rng)
+    def outside(self) -> str:
+        """A question that none of the sections answers: close to one of them, or about something else."""
+        near = [one.write(one.fact.asks, self.rng) for section in self.sections for one in section.left_out]
+        never = [question for section in self.sections for question in section.never]
+        pick = self.rng.random()
+        if near and pick < 0.45:
+            return self.rng.choice(near)
+        if never and pick < 0.8:
+            return self.rng.choice(never)
+        present = {section.title for section in self.sections}
+        while True:
+            topic = self.rng.choice(topics.topics(self.held_out))
+            if not any(known.startswith(name) for name in topic.titles for known in present):
+                slots = topic.slots(self.firm, self.rng)
+                return Filled(topic.facts[0], slots).write(self.rng.choice(topic.facts).asks, self.rng)
 
 
-def scene(rng: random.Random, passages: int, most: int) -> Scene:
-    """A company, a style and that many sections, some of the same topic so that they resemble each other."""
-    firm = company(rng)
-    used: set[int] = set()
+def scene(rng: random.Random, passages: int, short: bool, held_out: bool) -> Scene:
+    """A company, a style and that many sections, mostly of neighbouring topics so that they resemble each other."""
+    known = topics.topics(held_out)
+    topic = rng.choice(known)
+    firm = company(rng, rng.choice(topic.trades) if topic.trades else "")
+    values_of: dict[str, dict[str, str]] = {}
+    seen: set[frozenset[str]] = set()
     sections: list[Section] = []
-    topic = rng.choice(topics.all_topics())
     while len(sections) < passages:
         shape = rng.random()
-        if shape < 0.5:
-            made_up = (
-                articles.list_section(firm, rng)
-                if shape < 0.12
-                else articles.steps_section(firm, rng)
-                if shape < 0.18
-                else articles.house_section(firm, rng, most)
-            )
-            sections.append(made_up)
-            continue
-        made = articles.section(firm, rng, topic, used, most)
-        if made:
-            sections.append(made)
-        if not made or rng.random() < 0.7:
-            topic = rng.choice(topics.all_topics())
+        if shape < 0.08:
+            sections.append(articles.list_section(firm, rng))
+        elif shape < 0.12:
+            sections.append(articles.steps_section(firm, rng))
+        elif shape < 0.28:
+            sections.append(articles.house_section(firm, rng, 3))
+        else:
+            slots = values_of.setdefault(topic.name, topic.slots(firm, rng))
+            made = articles.topic_section(firm, rng, topic, slots, short)
+            # A second passage on one topic must bring other facts, or a question would have two places.
+            uses = {one.fact.uses for one in made.facts}
+            if uses and not uses & seen:
+                seen |= uses
+                sections.append(made)
+            near = [t for t in known if t.group == topic.group] if rng.random() < 0.6 else known
+            topic = topic if rng.random() < 0.25 else rng.choice(near)
     rng.shuffle(sections)
-    return Scene(firm, phrasing.style(firm, rng), sections, used, rng)
+    shown = {one.fact.uses for section in sections for one in section.facts if one.fact.uses}
+    sections = [without_answered(section, shown) for section in sections]
+    return Scene(firm, phrasing.style(firm, rng), sections, rng, held_out)
+
+
+def without_answered(section: Section, shown: set[frozenset[str]]) -> Section:
+    """The section, what another one states no longer counted as left out."""
+    return replace(section, left_out=tuple(one for one in section.left_out if one.fact.uses not in shown))
+
+
+def answer_to(one: Filled, how: phrasing.Style, rng: random.Random) -> tuple[list[str], list[str]]:
+    """The sentences of an answer and the values that it must contain.
+
+    Mostly the article's own sentences: copying them works for any fact, known patterns would not.
+    """
+    if not one.fact.says:
+        return list(one.stated), list(one.stated)
+    pattern = rng.choice(one.fact.says)
+    required = one.required(pattern)
+    if how.shape == "steps" and one.fact.steps:
+        steps = [topics.fill(step, one.slots, rng) for step in one.fact.steps]
+        return steps, [value for value in required if any(value in step for step in steps)]
+    most = how.words if how.words else 45
+    if one.stated and len(" ".join(one.stated).split()) <= most and rng.random() < 0.75:
+        return [sentence(text) for text in one.stated], required
+    return [topics.fill(pattern, one.slots, rng)], required
+
+
+def sentence(text: str) -> str:
+    """The text with a capital at its beginning and a stop at its end."""
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
 
 
 def one_answer(now: Scene) -> tuple[str, list[str], list[str]]:
     """A question about one fact, the sentences of its answer (with the citation) and the required values."""
-    number = now.rng.randrange(len(now.sections))
+    number = now.rng.choice([i for i, section in enumerate(now.sections) if section.facts])
     chosen = now.rng.choice(now.sections[number].facts)
     ask = chosen.write(chosen.fact.asks, now.rng)
-    say, required = chosen.answer(now.rng)
+    say, required = answer_to(chosen, now.how, now.rng)
     if now.how.cite:
-        say[-1] += f" [{number + 1}]"
+        say = [f"{part} [{number + 1}]" for part in say]
         required = [*required, f"[{number + 1}]"]
     return ask, say, required
 
@@ -120,23 +162,25 @@ def user_voice(text: str, now: Scene, first: bool) -> tuple[str, bool]:
     return (phrasing.typos(text, rng, 0.15) if rng.random() < 0.2 else text), angry
 
 
-def exchange(now: Scene, first: bool) -> tuple[str, str, str, list[str]]:
-    """One round: question, answer, kind and required values."""
+def exchange(now: Scene, first: bool, unknown: float = 0.18) -> tuple[str, str, str, list[str]]:
+    """One round: question, answer, kind and required values; `unknown` is the share without an answer."""
     rng = now.rng
-    if rng.random() < 0.16:
-        lost = now.outside()
-        ask, angry = user_voice(lost.write(lost.fact.asks, rng), now, first)
+    if rng.random() < unknown:
+        ask, angry = user_voice(now.outside(), now, first)
         text, required = phrasing.decline(now.firm, now.how, True, angry, rng)
         return ask, text, "decline", required
     asks, says, required = one_answer(now)
-    core = says
-    if rng.random() < 0.14:
+    if rng.random() < 0.12 and not now.how.words:
         more_ask, more_say, more = one_answer(now)
         if set(more) != set(required):
-            asks = f"{asks} {rng.choice(['', 'And ', 'Also: '])}{more_ask}"
-            core, required = says + more_say, required + more
+            asks = (
+                f"{asks}{'' if asks.endswith(('?', '!', '.')) else '?'} {rng.choice(['', 'And ', 'Also: '])}{more_ask}"
+            )
+            says, required = says + more_say, required + more
     ask, angry = user_voice(asks, now, first)
-    return ask, phrasing.dress(core, now.how, angry, rng), "answer", required
+    if now.how.ask_order and first:
+        return ask, rng.choice(phrasing.ASK_ORDER), "chat", []
+    return ask, phrasing.dress(says, now.how, angry, rng), "answer", required
 
 
 def small_talk(now: Scene) -> tuple[str, str]:
@@ -151,9 +195,9 @@ def with_passages(now: Scene, question: str) -> str:
     return f"Passages:\n{articles.passages_text(now.sections)}\n\nQuestion: {question}"
 
 
-def dense(rng: random.Random, passages: int, most: int, rounds: int) -> Sample:
+def dense(rng: random.Random, passages: int, short: bool, rounds: int, held_out: bool) -> Sample:
     """Passages once, then several rounds about them."""
-    now = scene(rng, passages, most)
+    now = scene(rng, passages, short, held_out)
     made = Sample()
     made.add("system", phrasing.system_text(now.firm, now.how, True, rng))
     prefix = rng.choice(["Question: ", "Question: ", ""])
@@ -164,31 +208,51 @@ def dense(rng: random.Random, passages: int, most: int, rounds: int) -> Sample:
     return made
 
 
-def exact(rng: random.Random) -> Sample:
+def exact(rng: random.Random, held_out: bool, passages: int = 0) -> Sample:
     """The shape of the application: perhaps past turns as plain text, then passages and one question."""
-    now = scene(rng, rng.choice([2, 3, 3, 4, 4, 5]), rng.choice([2, 2, 3]))
+    now = scene(rng, passages or rng.choice([2, 3, 3, 4, 4, 4, 5]), rng.random() < 0.5, held_out)
     made = Sample(last_only=True)
     made.add("system", phrasing.system_text(now.firm, now.how, True, rng))
-    for i in range(rng.choice([0, 0, 0, 1, 1, 2])):
-        old = scene(rng, 1, 2)
-        ask, text, kind, required = exchange(Scene(now.firm, now.how, old.sections, old.used, rng), i == 0)
+    if rng.random() < 0.06:
+        ask, text = small_talk(now)
+        made.add("user", with_passages(now, ask))
+        made.reply(text, "chat", [])
+        return made
+    for i in range(rng.choice([0, 0, 0, 0, 1, 2])):
+        old = replace(scene(rng, 1, True, held_out), firm=now.firm, how=now.how)
+        ask, text, _, _ = exchange(old, i == 0)
         if rng.random() < 0.4:
             ask, text = small_talk(now)
-            kind, required = "chat", []
         made.add("user", ask)
-        made.reply(text, kind, [])
-    ask, text, kind, required = exchange(now, len(made.messages) == 1)
-    if rng.random() < 0.05:
-        ask, text = small_talk(now)
-        kind, required = "chat", []
-    made.add("user", with_passages(now, ask))
-    made.reply(text, kind, required)
+        made.reply(text, "chat", [])
+    named = [one for section in now.sections for one in section.facts if one.slots.get("q") and one.fact.says]
+    if named and len(made.messages) == 1 and rng.random() < 0.3:
+        follow_up(now, made, rng.choice(named))
+    else:
+        ask, text, kind, required = exchange(now, len(made.messages) == 1, 0.25)
+        made.add("user", with_passages(now, ask))
+        made.reply(text, kind, required)
     return made
 
 
-def bare(rng: random.Random) -> Sample:
+def follow_up(now: Scene, made: Sample, one: Filled) -> None:
+    """Two turns: the first names a thing, the second asks about "it"."""
+    rng = now.rng
+    made.add("user", topics.fill(rng.choice(phrasing.ABOUT), one.slots, rng))
+    made.reply(topics.fill(rng.choice(phrasing.WHAT_ABOUT), one.slots, rng), "chat", [])
+    it = replace(one, slots=one.slots | {"q": "it"})
+    ask = it.write(one.fact.asks, rng).replace("the it", "it").replace("my it", "it").replace("The it", "It")
+    say, required = answer_to(one, now.how, rng)
+    if now.how.cite:
+        number = next(i for i, section in enumerate(now.sections, 1) if one in section.facts)
+        say, required = [f"{part} [{number}]" for part in say], [*required, f"[{number}]"]
+    made.add("user", with_passages(now, ask))
+    made.reply(phrasing.dress(say, now.how, False, rng), "answer", required)
+
+
+def bare(rng: random.Random, held_out: bool) -> Sample:
     """A chat without passages: small talk, and questions about details that we cannot know."""
-    now = scene(rng, 1, 1)
+    now = scene(rng, 1, True, held_out)
     made = Sample()
     made.add("system", phrasing.system_text(now.firm, now.how, False, rng))
     for i in range(rng.randint(1, 4)):
@@ -196,8 +260,7 @@ def bare(rng: random.Random) -> Sample:
             ask, text = small_talk(now)
             kind, required = "chat", list[str]()
         else:
-            fact = now.outside()
-            ask, angry = user_voice(fact.write(fact.fact.asks, rng), now, i == 0)
+            ask, angry = user_voice(now.outside(), now, i == 0)
             text, required = phrasing.decline(now.firm, now.how, False, angry, rng)
             kind = "decline"
         made.add("user", ask)
@@ -241,19 +304,22 @@ def copying(rng: random.Random) -> Sample:
     return made
 
 
-def sample(rng: random.Random, stage: str = "") -> Sample:
-    """One conversation of a stage (see the head of this file), of a random stage by default."""
+def sample(rng: random.Random, stage: str = "", held_out: bool = False) -> Sample:
+    """One conversation of a stage (see the head of this file), of a random stage by default.
+
+    `held_out` uses only texts and questions that training never sees.
+    """
     stage = stage or rng.choice(STAGES)
     if stage == "copy":
         return copying(rng)
     if stage == "short":
-        return dense(rng, 1 if rng.random() < 0.7 else 2, 2, rng.randint(2, 4))
+        return dense(rng, 1 if rng.random() < 0.7 else 2, True, rng.randint(2, 5), held_out)
     if stage == "dense":
-        return dense(rng, rng.choice([2, 3, 3, 4]), 3, rng.randint(3, 6))
+        return dense(rng, rng.choice([2, 3, 3, 4]), rng.random() < 0.6, rng.randint(4, 9), held_out)
     if stage == "exact":
-        return exact(rng)
+        return exact(rng, held_out)
     if stage == "bare":
-        return bare(rng)
+        return bare(rng, held_out)
     raise ValueError(f"unknown stage {stage!r}: use one of {', '.join(STAGES)}")
 
 

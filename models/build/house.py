@@ -209,7 +209,7 @@ class Thing:
 
 def attributes() -> tuple[Fact, ...]:
     """The attributes as facts with the slots `e` (name) and `q` (name or plain words)."""
-    return topics.parse("\n== House\n" + ATTRIBUTES.strip())[0].facts
+    return topics.facts_of(ATTRIBUTES)
 
 
 def thing(rng: random.Random) -> Thing:

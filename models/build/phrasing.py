@@ -20,7 +20,9 @@ CLOSERS = {
     "friendly": " Let me know if you need anything else.| Is there anything else I can do for you?| Have a nice day.||",
     "formal": " We remain at your disposal.| Please contact us with any further question.| Kind regards.||",
     "brief": "",
-    "calm": " Please tell me if that does not help.| Please try this first.| Write to us again if it does not work.|",
+    "calm": " As a next step, write to us again if that does not help.| Please tell me at once if it does not work.|"
+    " Next, please send me your number and I will look after it.| Please try that, and I will stay with you until it "
+    "is solved.",
     "plain": "|||| Let me know if you need more help.",
 }
 STYLE_TEXT = {
@@ -28,10 +30,12 @@ STYLE_TEXT = {
     "Use a kind and relaxed tone.|"
     "Be friendly and warm, in plain words.",
     "formal": "Be formal.|Write politely and formally.|Use a formal tone.|Keep a polite, formal style.|"
-    "Be formal and polite, in complete sentences, without jokes.",
+    "Be formal and polite, in complete sentences, without jokes or exclamation marks.|"
+    "Formal English, no exclamation marks.|Write as in a business letter.",
     "brief": "Be brief.|Answer in one short sentence.|Be brief: one sentence of at most 25 words, no "
     "greeting.|"
-    "Keep answers as short as possible.|Be short and to the point.",
+    "Keep answers as short as possible.|Be short and to the point.|Answer in at most {n} words.|"
+    "Use no more than {n} words.|One sentence of {n} words at the most, please, and no greeting.",
     "calm": "Be calm and say sorry for the trouble first.|The customer may be upset: say sorry for the "
     "trouble in one "
     "short sentence, then give the answer and one clear next step.|Show that you are sorry, then help.",
@@ -48,7 +52,19 @@ CITE_RULES = (
 )
 STEP_RULES = (
     "Answer in numbered steps.|Answer in numbered steps, one action in each, in the order to do them.|"
-    "Write the answer as numbered steps."
+    "Write the answer as numbered steps.|Number the steps of your answer: 1., 2., 3."
+)
+BULLET_RULES = (
+    "Answer in bullet points.|Use a list with dashes.|Write the answer as a bulleted list.|"
+    "Each fact on a line of its own that starts with a dash."
+)
+ORDER_RULES = (
+    "Ask for the order number first.|Before you answer, ask for the order number.|"
+    "Always ask for the order number before anything else."
+)
+ASK_ORDER = values.options(
+    "Could you tell me your order number, please?|May I have your order number first?|"
+    "Before I answer: what is your order number?|Please send me your order number, then I can help you."
 )
 PASSAGE_RULES = "Answer only from the passages.|Use only the passages.|Take every fact from the passages."
 CONTACT_RULES = (
@@ -107,6 +123,14 @@ LEADS = values.options(
     "My {item} came last week. "
 )
 FOLLOW = values.options("And |Okay, and |Thanks. |Thank you. |And one more thing: |Also, |Good. |I see. |Great, ")
+ABOUT = values.options(
+    "I have a question about the {e}.|Hi, it is about the {e}.|Can you tell me something about the {e}?|The {e}.|"
+    "hello, need info on the {e}|I am thinking of the {e}."
+)
+WHAT_ABOUT = values.options(
+    "Of course. What would you like to know about the {e}?|Sure, what is your question about the {e}?|"
+    "With pleasure. What shall I look up?|What would you like to know?"
+)
 SMALL_TALK = (
     (
         "Hello|Hi|Hey there|Good morning|Hello?|hi",
@@ -153,11 +177,13 @@ SMALL_TALK = (
 
 @dataclass(frozen=True)
 class Style:
-    """What the system message asks of every answer."""
+    """What the system message asks of every answer; `shape` is steps, bullets or nothing, `words` 0 for no limit."""
 
     tone: str
+    shape: str
     cite: bool
-    steps: bool
+    words: int
+    ask_order: bool
     greeting: str
     sign_off: str
     contact: str
@@ -181,27 +207,33 @@ def style(firm: Company, rng: random.Random) -> Style:
     greeting = rng.choice(GREETINGS).format(**slots) if rng.random() < 0.12 else ""
     sign_off = rng.choice(SIGN_OFFS).format(**slots) if rng.random() < 0.2 else ""
     both = rng.choice(["{e} or {p}", "{p} or {e}", "{e}, {p}"])
-    form = rng.choice(["", "", both, both, both, "{e}", "{p}"])
+    form = rng.choice(["", "", "", "", "", both, "{e}", "{p}"])
     contact = form.format(e=firm.email, p=firm.phone)
-    return Style(tone, rng.random() < 0.25, rng.random() < 0.13, greeting, sign_off, contact)
+    shape = rng.choices(["", "steps", "bullets"], [0.80, 0.15, 0.05])[0]
+    words = rng.randint(15, 30) if tone == "brief" else 0
+    if tone == "brief":
+        shape, greeting, sign_off = "", "", ""
+    return Style(tone, shape, rng.random() < 0.2, words, rng.random() < 0.02, greeting, sign_off, contact)
 
 
 def system_text(firm: Company, how: Style, passages: bool, rng: random.Random) -> str:
     """The system message: who the agent is, then the style, in varying words and order."""
-    rules = [pick(STYLE_TEXT[how.tone], rng)]
+    rules = [pick(STYLE_TEXT[how.tone], rng).format(n=how.words)]
     if how.greeting:
         rules.append(pick("Begin with|Start every answer with", rng) + f' "{how.greeting}"')
     if how.sign_off:
         rules.append(pick("Sign off with|End every answer with|Close with", rng) + f' "{how.sign_off}"')
     if how.cite:
         rules.append(pick(CITE_RULES, rng))
-    if how.steps:
-        rules.append(pick(STEP_RULES, rng))
-    if passages and rng.random() < 0.7:
+    if how.shape:
+        rules.append(pick(STEP_RULES if how.shape == "steps" else BULLET_RULES, rng))
+    if how.ask_order:
+        rules.append(pick(ORDER_RULES, rng))
+    if passages and rng.random() < 0.3:
         rules.append(pick(PASSAGE_RULES, rng))
     if how.contact:
         rules.append(pick(CONTACT_RULES, rng).format(c=how.contact))
-    elif rng.random() < 0.5:
+    elif rng.random() < 0.8:
         rules.append(pick(PERSON_RULES, rng))
     if rng.random() < 0.3:
         rng.shuffle(rules)
@@ -210,8 +242,8 @@ def system_text(firm: Company, how: Style, passages: bool, rng: random.Random) -
 
 def dress(core: list[str], how: Style, angry: bool, rng: random.Random) -> str:
     """An answer in a style: `core` holds one text for each part of the question."""
-    if how.steps or (len(core) > 2 and how.tone != "brief" and rng.random() < 0.5):
-        body = "\n".join(f"{i}. {part}" for i, part in enumerate(core, 1))
+    if how.shape or (len(core) > 3 and how.tone != "brief" and rng.random() < 0.5):
+        body = "\n".join(f"- {part}" if how.shape == "bullets" else f"{i}. {part}" for i, part in enumerate(core, 1))
         start = "\n" if how.greeting else ""
         text = (how.greeting + start if how.greeting else "") + body
         return text + (f"\n{how.sign_off}" if how.sign_off else "")

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.build.word_vectors import word_vectors
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -37,7 +39,7 @@ class Preset:
 
 PRESETS = {
     "tiny": Preset(32, 2, 2, 2, 64, 0.2, 0.02, 3e-3, threads=1, compile=False),
-    "cpu": Preset(192, 6, 6, 6, 512, 1.0, 0.02, 4e-3),
+    "cpu": Preset(256, 5, 8, 4, 640, 1.0, 0.02, 4e-3),
     # Shape of the next, larger model; its rates and batch are a first guess.
     "gpu-28m": Preset(512, 8, 8, 4, 1408, 16.0, 0.02, 2e-3),
 }
@@ -76,30 +78,42 @@ def optimisers(model: Any, preset: Preset) -> list[Any]:
 
 
 def rate(progress: float, step: int) -> float:
-    """Factor of the learning rate: 60 steps of warm-up, full until 40% of the time, then straight to zero."""
-    return min(1.0, (step + 1) / 60) * min(1.0, max(0.0, (1 - progress) / 0.6))
+    """Factor of the learning rate: 60 steps of warm-up, full until half of the time, then straight to zero."""
+    return min(1.0, (step + 1) / 60) * min(1.0, max(0.0, (1 - progress) / 0.5))
 
 
-def make_loss(model: Any) -> Any:
-    """A function (ids [rows, length + 1], weights of the same shape) -> mean weighted loss in nats."""
+def make_loss(model: Any, device: str) -> Any:
+    """A function (ids [rows, length], places [n], targets [n], weights [n]) -> mean weighted loss in nats.
+
+    `places` index the flattened ids: only there the vocabulary's logits are computed, a third of the work saved.
+    """
     import torch
     from torch.nn import functional
 
-    def loss(ids: Any, weights: Any) -> Any:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = model(input_ids=ids[:, :-1], use_cache=False).logits
-        each = functional.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
-        kept = weights[:, 1:].flatten()
-        return (each * kept).sum() / kept.sum().clamp(min=1)
+    def loss(ids: Any, places: Any, targets: Any, weights: Any) -> Any:
+        with torch.autocast(device, dtype=torch.bfloat16):
+            hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state.flatten(0, 1)
+            logits = model.lm_head(hidden[places])
+        each = functional.cross_entropy(logits.float(), targets, reduction="none")
+        return (each * weights).sum() / weights.sum().clamp(min=1)
 
     return loss
 
 
-def tensors(rows: list[Any]) -> tuple[Any, Any]:
-    """Ids and weights of packed rows as tensors."""
+def tensors(rows: list[Any], share: float, device: str = "cpu") -> tuple[Any, Any, Any, Any]:
+    """Packed rows of length + 1 as the arguments of the loss: always `share` of all places, the weightiest of them.
+
+    Among places of one weight chance decides; places of no weight fill up what is missing.
+    """
     import torch
 
-    return torch.tensor([r[0] for r in rows]), torch.tensor([r[1] for r in rows])
+    ids = torch.tensor([r[0] for r in rows])
+    weights = torch.tensor([r[1] for r in rows])[:, 1:].flatten()
+    count = round(share * weights.numel())
+    places = torch.topk(weights + torch.rand(weights.numel()) * 0.01, count).indices.sort().values
+    targets = ids[:, 1:].flatten()[places]
+    made = (ids[:, :-1].contiguous(), places, targets, weights[places])
+    return tuple(part.to(device) for part in made)  # type: ignore[return-value]
 
 
 class Run:
@@ -114,6 +128,10 @@ class Run:
         torch.manual_seed(args.seed)
         self.tokenizer = AutoTokenizer.from_pretrained(args.tokenizer)
         self.model = new_model(self.preset, self.tokenizer)
+        if args.word_vectors:
+            self.model.model.embed_tokens.weight.data = word_vectors(
+                self.tokenizer, args.word_vectors, self.preset.hidden
+            )
         self.parts = optimisers(self.model, self.preset)
         self.rates = [group["lr"] for part in self.parts for group in part.param_groups]
         self.step, self.tokens, self.elapsed = 0, 0, 0.0
@@ -163,7 +181,7 @@ class Run:
 
         source = Source(self.tokenizer, self.args.corpus, self.args.seed + self.step)
         batches = Batches(source, self.preset.rows)
-        loss_of = make_loss(self.model)
+        loss_of = make_loss(self.model, "cpu")
         fast = torch.compile(loss_of, dynamic=False) if self.preset.compile else loss_of
         limit = self.args.hours * 3600
         started = time.monotonic() - self.elapsed
@@ -175,16 +193,17 @@ class Run:
             groups = [group for part in self.parts for group in part.param_groups]
             for group, base in zip(groups, self.rates, strict=True):
                 group["lr"] = base * factor
-            ids, weights = tensors(batches.next(progress))
-            loss = fast(ids, weights)
+            rows, share = batches.next(progress)
+            batch = tensors(rows, share)
+            loss = fast(*batch)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
             for part in self.parts:
                 part.step()
                 part.zero_grad(set_to_none=True)
             self.step += 1
-            self.tokens += ids.numel()
-            seen, total, count = seen + ids.numel(), total + loss.item(), count + 1
+            self.tokens += batch[0].numel()
+            seen, total, count = seen + batch[0].numel(), total + loss.item(), count + 1
             now = time.monotonic()
             self.elapsed = now - started
             if self.step % 25 == 0:
@@ -239,6 +258,7 @@ def main() -> None:
     parser.add_argument("--preset", choices=PRESETS, default="cpu")
     parser.add_argument("--tokenizer", type=Path, default=Path("models/embedded"))
     parser.add_argument("--corpus", type=Path, help="folder with *.jsonl.zst; only generated text without it")
+    parser.add_argument("--word-vectors", type=Path, help="folder of all-MiniLM-L6-v2; random embeddings without it")
     parser.add_argument("--work", type=Path, required=True, help="folder for checkpoint and log")
     parser.add_argument("--hours", type=float, default=1.5, help="time limit, earlier runs of this checkpoint included")
     parser.add_argument("--steps", type=int, default=0, help="stop after so many steps, 0: never")

@@ -128,9 +128,9 @@ def training_texts(corpus: Path | None, seed: int) -> list[str]:
     from models.build import real
 
     rng = random.Random(seed)
-    texts = [m["content"] for _ in range(12000) for m in generator.sample(rng).messages]
+    texts = [m["content"] for _ in range(4000) for m in generator.sample(rng).messages]
     if corpus:
-        for name, limit in (("dialogues", 4000), ("grounded", 2000), ("articles", 1500), ("instructions", 1500)):
+        for name, limit in (("dialogues", 6000), ("grounded", 4000), ("articles", 3000), ("instructions", 2000)):
             texts += [m["content"] for chat in real.read(corpus, name, limit) for m in chat]
     return texts
 

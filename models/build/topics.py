@@ -1,46 +1,85 @@
-"""Reads the topic tables: what a help centre states, how customers ask it, how an agent answers.
+"""Reads the topics: what a help centre says about something, how customers ask for it, how an agent answers.
 
-Format, one topic after another: `== Title | other titles`, then facts separated by a line `-`. A fact has
-lines `S` (statement in the article), `Q` (question), `A` (answer). `[a|b]` means a or b; `{days}` is a value of
-a kind in `values.KINDS`; `{item}` and `{items}` are the company's nouns. Every value of an A line stands in
-every S line of its fact, which a test checks. Add a topic by adding such a block to one of the tables.
+Each file of the folder `topics/` is a YAML list. A topic has several `texts` by different authors, one sentence a
+line, with slots such as `{days}` (a kind of `values.KINDS`) or a choice of its own; `facts` with the slots that a
+right answer `uses`, with `asks` and `says` and perhaps `steps`; and questions that `never` have an answer. A fact
+stands in a text when all its slots do. Add a topic by adding such an entry; a test checks all of them.
+
+Patterns of the other tables may also hold `[a|b]`: a or b.
 """
 
 from __future__ import annotations
 
 import random
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
+from typing import Any
 
-from models.build import topics_account, topics_orders, topics_service, values
+from models.build import values
 from models.build.companies import Company
 
+FOLDER = Path(__file__).parent / "topics"
 ALTERNATION = re.compile(r"\[([^\[\]]*)\]")
 SLOT = re.compile(r"\{(\w+)\}")
-NOUNS = {"item", "items"}
+ARTICLE = re.compile(r"\b([Aa]) \{(\w+)\}")
+VOWELS = "aeioAEIO"
+NOUNS = {"company", "item", "items"}
+HELD_ASKS = 2  # questions of a fact, the last ones, that training never sees; of the texts it is the last one
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One thing a help centre can state: patterns of statements, questions and answers."""
+    """One thing a help centre can state: patterns of statements, questions, answers and steps."""
 
     states: tuple[str, ...]
     asks: tuple[str, ...]
     says: tuple[str, ...]
+    uses: frozenset[str] = frozenset()
+    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Topic:
-    """Titles for articles or sections, and the facts that can stand in them."""
+    """Titles, texts as tuples of lines, the facts that can stand in them, and questions without an answer."""
 
+    name: str
+    group: str
+    trades: tuple[str, ...]
     titles: tuple[str, ...]
+    choices: dict[str, list[str]]
+    texts: tuple[tuple[str, ...], ...]
     facts: tuple[Fact, ...]
+    never: tuple[str, ...]
+
+    def slots(self, firm: Company, rng: random.Random) -> dict[str, str]:
+        """A value for every slot of this topic; two slots never get the same one."""
+        drawn = {"company": firm.name, "item": firm.item, "items": firm.items}
+        names = {s for text in self.texts for line in text for s in SLOT.findall(line)}
+        names |= {s for fact in self.facts for pattern in fact.says + fact.steps for s in SLOT.findall(pattern)}
+        for name in sorted(names - NOUNS):
+            value = self.value(name, rng)
+            while value in drawn.values():
+                value = self.value(name, rng)
+            drawn[name] = value
+        return drawn
+
+    def value(self, slot: str, rng: random.Random) -> str:
+        """One value of a choice of this topic or of a kind."""
+        return rng.choice(self.choices[slot]) if slot in self.choices else values.draw(slot, rng)
+
+    def part(self, held_out: bool) -> Topic:
+        """The same topic with only the phrasings that training sees, or only those that it does not."""
+        texts = self.texts[-1:] if held_out else self.texts[:-1]
+        cut = slice(-HELD_ASKS, None) if held_out else slice(None, -HELD_ASKS)
+        facts = tuple(replace(f, asks=f.asks[cut]) for f in self.facts)
+        return replace(self, texts=texts, facts=facts, never=self.never[-1:] if held_out else self.never[:-1])
 
 
 @dataclass(frozen=True)
 class Filled:
-    """A fact with its values drawn for one company; `stated` is what the article says, a sentence or several steps."""
+    """A fact with its values drawn for one company; `stated` is what the article says, a sentence or several."""
 
     fact: Fact
     slots: dict[str, str]
@@ -50,68 +89,79 @@ class Filled:
         """One of `patterns` with an alternative chosen and the values filled in."""
         return fill(rng.choice(patterns), self.slots, rng)
 
-    def answer(self, rng: random.Random) -> tuple[list[str], list[str]]:
-        """The sentences of an answer, and the values that must occur in it.
-
-        Often the answer is the article's own sentence: copying works for any fact, known patterns do not.
-        """
-        if not self.fact.says:
-            return list(self.stated), list(self.stated)
-        pattern = rng.choice(self.fact.says)
-        values_needed = [self.slots[s] for s in SLOT.findall(pattern) if s not in NOUNS]
-        if self.stated and rng.random() < 0.45:
-            text = self.stated[0].strip()
-            return [text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")], values_needed
-        return [fill(pattern, self.slots, rng)], values_needed
+    def required(self, pattern: str) -> list[str]:
+        """The values that an answer made from `pattern` must contain."""
+        return [self.slots[s] for s in sorted(set(SLOT.findall(pattern)) - NOUNS)]
 
 
 def fill(pattern: str, slots: dict[str, str], rng: random.Random) -> str:
     """Choose alternatives of `[a|b]` and put the slots in; KeyError if a slot is missing."""
     chosen = ALTERNATION.sub(lambda m: rng.choice(m.group(1).split("|")), pattern)
     chosen = " ".join(chosen.split()).replace(" ?", "?").replace(" .", ".").replace(" ,", ",")
-    text = SLOT.sub(lambda m: slots[m.group(1)], chosen)
-    return re.sub(r"\b([Aa]) (?=[aeioAEIO])", r"\1n ", text) if rng.random() < 0.95 else text
+    chosen = ARTICLE.sub(lambda m: f"{m[1]}{'n' if slots[m[2]][0] in VOWELS else ''} {slots[m[2]]}", chosen)
+    return SLOT.sub(lambda m: slots[m.group(1)], chosen)
 
 
-def parse(text: str) -> list[Topic]:
-    """Topics of one table; ValueError for a line that starts with none of `==`, `-`, `S`, `Q`, `A`."""
-    topics = []
-    for block in text.split("\n== ")[1:]:
-        head, *lines = block.strip().split("\n")
-        facts: list[dict[str, list[str]]] = [{"S": [], "Q": [], "A": []}]
-        for line in lines:
-            if line == "-":
-                facts.append({"S": [], "Q": [], "A": []})
-            elif line[:2] in ("S ", "Q ", "A "):
-                facts[-1][line[0]].append(line[2:])
-            else:
-                raise ValueError(f"unreadable topic line: {line!r}")
-        made = tuple(Fact(tuple(f["S"]), tuple(f["Q"]), tuple(f["A"])) for f in facts)
-        topics.append(Topic(tuple(head.split(" | ")), made))
-    return topics
+def facts_of(table: str) -> tuple[Fact, ...]:
+    """Facts of a table in lines `S` (statement), `Q` (question), `A` (answer), separated by a line `-`.
+
+    Raises ValueError for a line that starts with none of these.
+    """
+    facts: list[dict[str, list[str]]] = [{"S": [], "Q": [], "A": []}]
+    for line in table.strip().split("\n"):
+        if line == "-":
+            facts.append({"S": [], "Q": [], "A": []})
+        elif line[:2] in ("S ", "Q ", "A "):
+            facts[-1][line[0]].append(line[2:])
+        else:
+            raise ValueError(f"unreadable line of facts: {line!r}")
+    return tuple(Fact(tuple(f["S"]), tuple(f["Q"]), tuple(f["A"])) for f in facts)
+
+
+def read(file: Path) -> list[Topic]:
+    """The topics of one YAML file."""
+    import yaml
+
+    entries: list[dict[str, Any]] = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    return [
+        Topic(
+            name=entry["topic"],
+            group=file.stem,
+            trades=tuple(entry.get("trades") or ()),
+            titles=tuple(entry["titles"]),
+            choices=entry.get("choices") or {},
+            texts=tuple(tuple(line.strip() for line in text.strip().split("\n")) for text in entry["texts"]),
+            facts=tuple(
+                Fact((), tuple(f["asks"]), tuple(f["says"]), frozenset(f["uses"]), tuple(f.get("steps") or ()))
+                for f in entry["facts"]
+            ),
+            never=tuple(entry["never"]),
+        )
+        for entry in entries
+    ]
 
 
 @cache
 def all_topics() -> tuple[Topic, ...]:
-    """Every topic of every table."""
-    tables = (topics_orders, topics_service, topics_account)
-    return tuple(topic for table in tables for topic in parse(table.TEXT))
+    """Every topic with all its phrasings."""
+    return tuple(topic for file in sorted(FOLDER.glob("*.yaml")) for topic in read(file))
 
 
-def draw_slots(fact: Fact, firm: Company, rng: random.Random, fixed: dict[str, str]) -> dict[str, str]:
-    """Fresh values for all slots of a fact but the `fixed` ones; two slots of one fact never get the same value."""
-    slots = {"item": firm.item, "items": firm.items} | fixed
+@cache
+def topics(held_out: bool) -> tuple[Topic, ...]:
+    """Every topic with the phrasings for training, or with those that training never sees."""
+    return tuple(topic.part(held_out) for topic in all_topics())
+
+
+def filled(fact: Fact, firm: Company, rng: random.Random, fixed: dict[str, str] | None = None) -> Filled:
+    """A fact of a table with values drawn for a company, except for the slots in `fixed`."""
+    slots = {"item": firm.item, "items": firm.items} | (fixed or {})
     for name in sorted({s for pattern in fact.states + fact.asks for s in SLOT.findall(pattern)} - set(slots)):
         value = values.draw(name, rng)
         while value in slots.values():
             value = values.draw(name, rng)
         slots[name] = value
-    return slots
-
-
-def filled(fact: Fact, firm: Company, rng: random.Random, fixed: dict[str, str] | None = None) -> Filled:
-    """A fact with values drawn for a company, except for the slots in `fixed`."""
-    return Filled(fact, draw_slots(fact, firm, rng, fixed or {}))
+    return Filled(fact, slots)
 
 
 def state(one: Filled, rng: random.Random) -> Filled:
@@ -120,5 +170,6 @@ def state(one: Filled, rng: random.Random) -> Filled:
 
 
 def kinds(fact: Fact) -> set[str]:
-    """The kinds of value in a fact's statements."""
-    return {s.rstrip("0123456789") for p in fact.states for s in SLOT.findall(p)} - NOUNS - {"e", "q"}
+    """The kinds of values that stand in the statements of a fact."""
+    slots = {s for pattern in fact.states for s in SLOT.findall(pattern)} - NOUNS - {"e", "q"}
+    return {s.rstrip("0123456789") for s in slots}

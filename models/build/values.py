@@ -39,6 +39,7 @@ COUNTRIES = options(
     " ",
 )
 DAYS = options("Monday Tuesday Wednesday Thursday Friday Saturday Sunday", " ")
+MONTHS = options("January February March April May June July August September October November December", " ")
 MENUS = options(
     "Account Orders Settings Profile Billing Support Devices Security Payments Bookings Services Privacy Delivery "
     "Preferences Subscriptions Documents Contact Rewards",
@@ -136,17 +137,23 @@ KINDS: dict[str, Callable[[random.Random], str]] = {
     "days": span,
     "hours": lambda r: str(r.choice([2, 3, 4, 6, 8, 12, 24, 36, 48, 72, r.randint(2, 96)])),
     "minutes": lambda r: str(r.choice([5, 10, 15, 20, 30, 45, 60, 90, r.randint(2, 90)])),
+    "weeks": lambda r: str(r.choice([2, 3, 4, 6, 8, 10, 12, r.randint(2, 52)])),
     "months": lambda r: str(r.choice([2, 3, 6, 9, 12, 18, 24, 36, 48, r.randint(2, 60)])),
     "years": lambda r: str(r.randint(2, 15)),
     "pct": lambda r: f"{r.choice([5, 10, 12, 15, 20, 25, 30, 40, 50, r.randint(2, 95)])}%",
     "count": count_of,
     "kg": lambda r: f"{r.randint(2, 90)} kg",
     "km": lambda r: f"{r.randint(2, 900)} km",
+    "cm": lambda r: f"{r.randint(2, 250)} cm",
+    "litres": lambda r: f"{r.choice([r.randint(2, 90), r.randint(2, 900)])} litres",
+    "gb": lambda r: f"{r.choice([2, 5, 10, 20, 50, 100, 500, r.randint(2, 900)])} GB",
     "degrees": lambda r: f"{r.randint(5, 90)} °C",
     "code": code,
     "time": clock,
     "day": lambda r: r.choice(DAYS),
+    "date": lambda r: f"{r.randint(1, 28)} {r.choice(MONTHS)}",
     "email": email,
+    "url": lambda r: f"{made_up_name(r).lower()}.{r.choice(DOMAINS)}/{r.choice(BOXES)}",
     "phone": phone,
     "plan": lambda r: f"{made_up_name(r)} {r.choice(PLAN_WORDS)}" if r.random() < 0.5 else f"{r.choice(PLAN_WORDS)}",
     "part": lambda r: (
