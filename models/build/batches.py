@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ HELD_OUT = 60
 
 # progress from which it holds (0 to 1), rows, tokens a row, share of places in the loss, sources by conversations
 PLAN: tuple[tuple[float, int, int, float, dict[str, float]], ...] = (
-    (0.00, 6, 512, 0.5, {"copy": 0.60, "short": 0.34, "bare": 0.02, "real": 0.04}),
-    (0.14, 6, 512, 0.5, {"copy": 0.20, "short": 0.60, "bare": 0.04, "real": 0.12, "reading": 0.04}),
-    (0.22, 4, 1024, 0.4, {"copy": 0.04, "short": 0.20, "dense": 0.50, "exact": 0.10, "bare": 0.04, "reading": 0.12}),
+    (0.00, 8, 320, 0.5, {"copy": 0.90, "short": 0.08, "bare": 0.02}),
+    (0.11, 6, 512, 0.5, {"copy": 0.20, "short": 0.66, "bare": 0.04, "real": 0.05, "reading": 0.05}),
+    (0.24, 4, 1024, 0.4, {"copy": 0.04, "short": 0.16, "dense": 0.52, "exact": 0.12, "bare": 0.04, "reading": 0.12}),
     (0.62, 4, 1024, 0.25, {"dense": 0.34, "exact": 0.46, "bare": 0.06, "reading": 0.14}),
 )
 PROMPT_WEIGHT = 0.2  # loss weight of what the assistant does not write, at first
@@ -97,21 +98,58 @@ def pack(pool: list[Row], length: int, pad: int) -> Row:
     return ids + [pad] * gap, weights + [0.0] * gap
 
 
-class Batches:
-    """Endless batches of rows, following the plan; `scale` times as many rows as the plan says."""
+def tensors(rows: list[Row], share: float) -> tuple[Any, Any, Any, Any]:
+    """Packed rows of length + 1 as ids [rows, length] and, for `share` of all places, place, target id and weight [n].
 
-    def __init__(self, source: Source, scale: float = 1.0) -> None:
+    The weightiest places are chosen; among places of one weight chance decides.
+    """
+    import torch
+
+    ids = torch.tensor([ids for ids, _ in rows])
+    weights = torch.tensor([weights for _, weights in rows])[:, 1:].flatten()
+    count = round(share * weights.numel())
+    places = torch.topk(weights + torch.rand(weights.numel()) * 0.01, count).indices.sort().values
+    return ids[:, :-1].contiguous(), places, ids[:, 1:].flatten()[places], weights[places]
+
+
+class Batches:
+    """Endless batches, following the plan; `scale` times as many rows as the plan says.
+
+    `progress` is a shared number from 0 to 1 that the training moves; processes that work ahead read it.
+    """
+
+    def __init__(self, source: Source, scale: float, seed: int, progress: Any) -> None:
         self.source = source
         self.scale = scale
-        self.pool: list[Row] = []
+        self.seed = seed
+        self.progress = progress
 
-    def next(self, progress: float) -> tuple[list[Row], float]:
-        """Rows for one step at a progress from 0 to 1, and the share of their places that the loss sees."""
-        count, length, share, mix = plan_at(progress)
-        prompt_weight = PROMPT_WEIGHT if progress < ALL_TOKENS_UNTIL else 0.0
-        rows = []
-        for _ in range(max(1, round(count * self.scale))):
-            while len(self.pool) < 48:
-                self.pool.append(self.source.draw(mix, prompt_weight))
-            rows.append(pack(self.pool, length, self.source.tokenizer.pad_token_id))
-        return rows, share
+    def __iter__(self) -> Iterator[tuple[Any, Any, Any, Any]]:
+        from torch.utils.data import get_worker_info
+
+        worker = get_worker_info()
+        self.source.rng = random.Random(f"{self.seed} {worker.id if worker else 0}")
+        pool: list[Row] = []
+        while True:
+            progress = self.progress.value
+            count, length, share, mix = plan_at(progress)
+            prompt_weight = PROMPT_WEIGHT if progress < ALL_TOKENS_UNTIL else 0.0
+            rows = []
+            for _ in range(max(1, round(count * self.scale))):
+                while len(pool) < 48:
+                    pool.append(self.source.draw(mix, prompt_weight))
+                rows.append(pack(pool, length, self.source.tokenizer.pad_token_id))
+            yield tensors(rows, share)
+
+
+def stream(source: Source, scale: float, seed: int, workers: int) -> tuple[Any, Iterator[tuple[Any, Any, Any, Any]]]:
+    """The shared progress, to be moved by the training, and the batches, made by so many processes beside it."""
+    import torch.multiprocessing
+    from torch.utils.data import DataLoader, IterableDataset
+
+    class Dataset(Batches, IterableDataset):
+        pass
+
+    progress = torch.multiprocessing.Value("d", 0.0, lock=False)
+    made = Dataset(source, scale, seed, progress)
+    return progress, iter(DataLoader(made, batch_size=None, num_workers=workers))

@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,13 +36,14 @@ class Preset:
     other_rate: float
     threads: int = 2
     compile: bool = True
+    workers: int = 0  # processes that generate and pack the data beside the training; 0: none
 
 
 PRESETS = {
     "tiny": Preset(32, 2, 2, 2, 64, 0.2, 0.02, 3e-3, threads=1, compile=False),
     "cpu": Preset(256, 5, 8, 4, 640, 1.0, 0.02, 4e-3),
-    # Shape of the next, larger model; its rates and batch are a first guess.
-    "gpu-28m": Preset(512, 8, 8, 4, 1408, 16.0, 0.02, 2e-3),
+    # Never run yet: made ready for one GPU with 16 processor cores; 65,536 tokens a step.
+    "gpu": Preset(512, 8, 8, 4, 1408, 16.0, 0.02, 2e-3, threads=8, workers=15),
 }
 
 
@@ -100,22 +102,6 @@ def make_loss(model: Any, device: str) -> Any:
     return loss
 
 
-def tensors(rows: list[Any], share: float, device: str = "cpu") -> tuple[Any, Any, Any, Any]:
-    """Packed rows of length + 1 as the arguments of the loss: always `share` of all places, the weightiest of them.
-
-    Among places of one weight chance decides; places of no weight fill up what is missing.
-    """
-    import torch
-
-    ids = torch.tensor([r[0] for r in rows])
-    weights = torch.tensor([r[1] for r in rows])[:, 1:].flatten()
-    count = round(share * weights.numel())
-    places = torch.topk(weights + torch.rand(weights.numel()) * 0.01, count).indices.sort().values
-    targets = ids[:, 1:].flatten()[places]
-    made = (ids[:, :-1].contiguous(), places, targets, weights[places])
-    return tuple(part.to(device) for part in made)  # type: ignore[return-value]
-
-
 class Run:
     """One training run: model, optimisers, data, and how far it has come."""
 
@@ -127,11 +113,13 @@ class Run:
         torch.set_num_threads(args.threads or self.preset.threads)
         torch.manual_seed(args.seed)
         self.tokenizer = AutoTokenizer.from_pretrained(args.tokenizer)
+        self.device = "cuda" if self.preset.workers and torch.cuda.is_available() else "cpu"
         self.model = new_model(self.preset, self.tokenizer)
         if args.word_vectors:
             self.model.model.embed_tokens.weight.data = word_vectors(
                 self.tokenizer, args.word_vectors, self.preset.hidden
             )
+        self.model.to(self.device)
         self.parts = optimisers(self.model, self.preset)
         self.rates = [group["lr"] for part in self.parts for group in part.param_groups]
         self.step, self.tokens, self.elapsed = 0, 0, 0.0
@@ -144,7 +132,7 @@ class Run:
         """Continue from the checkpoint."""
         import torch
 
-        saved = torch.load(self.checkpoint, weights_only=True)
+        saved = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
         self.model.load_state_dict(saved["model"])
         for part, state in zip(self.parts, saved["optimisers"], strict=True):
             part.load_state_dict(state)
@@ -176,25 +164,28 @@ class Run:
         """Train until the time is over, with checks and checkpoints on the way; then save."""
         import torch
 
-        from models.build.batches import Batches, Source
+        from models.build.batches import Source, stream
         from models.build.checks import check
 
-        source = Source(self.tokenizer, self.args.corpus, self.args.seed + self.step)
-        batches = Batches(source, self.preset.rows)
-        loss_of = make_loss(self.model, "cpu")
+        source = Source(self.tokenizer, self.args.corpus, self.args.seed)
+        shared, batches = stream(source, self.preset.rows, self.args.seed + self.step, self.preset.workers)
+        loss_of = make_loss(self.model, self.device)
         fast = torch.compile(loss_of, dynamic=False) if self.preset.compile else loss_of
         limit = self.args.hours * 3600
         started = time.monotonic() - self.elapsed
         checked = saved = noted = time.monotonic()
         seen = total = count = 0.0
-        while self.elapsed < limit and not (self.args.steps and self.step >= self.args.steps):
+        stopped: list[int] = []  # a signal ends the run after its step; the same command goes on from there
+        for kind in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(kind, lambda number, _: stopped.append(number))
+        while self.elapsed < limit and not stopped and not (self.args.steps and self.step >= self.args.steps):
             progress = self.elapsed / limit
             factor = rate(progress, self.step)
             groups = [group for part in self.parts for group in part.param_groups]
             for group, base in zip(groups, self.rates, strict=True):
                 group["lr"] = base * factor
-            rows, share = batches.next(progress)
-            batch = tensors(rows, share)
+            shared.value = progress
+            batch = [part.to(self.device, non_blocking=True) for part in next(batches)]
             loss = fast(*batch)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -225,7 +216,8 @@ class Run:
                 checked = noted = time.monotonic()
                 self.elapsed = checked - started
         self.save()
-        self.note(check=self.step, tokens=self.tokens, **check(self.model, source, 4 * self.args.check_samples))
+        if not stopped:
+            self.note(check=self.step, tokens=self.tokens, **check(self.model, source, 4 * self.args.check_samples))
 
 
 def export(model: Any, tokenizer_folder: Path, out: Path) -> None:

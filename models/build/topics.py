@@ -56,8 +56,9 @@ class Topic:
     def slots(self, firm: Company, rng: random.Random) -> dict[str, str]:
         """A value for every slot of this topic; two slots never get the same one."""
         drawn = {"company": firm.name, "item": firm.item, "items": firm.items}
-        names = {s for text in self.texts for line in text for s in SLOT.findall(line)}
-        names |= {s for fact in self.facts for pattern in fact.says + fact.steps for s in SLOT.findall(pattern)}
+        patterns = [*self.titles, *self.never, *(line for text in self.texts for line in text)]
+        patterns += [pattern for fact in self.facts for pattern in fact.asks + fact.says + fact.steps]
+        names = {slot for pattern in patterns for slot in SLOT.findall(pattern)}
         for name in sorted(names - NOUNS):
             value = self.value(name, rng)
             while value in drawn.values():
