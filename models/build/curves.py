@@ -24,14 +24,14 @@ def entries(log: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     return [steps[k] for k in sorted(steps)], [checks[k] for k in sorted(checks)]
 
 
-def draw(log: Path, out: Path) -> None:
-    """Write the picture to `out`."""
+def draw(work: Path, out: Path) -> None:
+    """Write the picture of the run in folder `work` to `out`."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    steps, checks = entries(log)
+    steps, checks = entries(work / "log.jsonl")
     figure, (training, sources, scores) = plt.subplots(1, 3, figsize=(15, 4.2), layout="constrained")
     training.plot([e["tokens"] / 1e6 for e in steps], [e["loss"] for e in steps], linewidth=0.8)
     training.set(title="training loss (the mixture changes)", ylabel="nats a token")
@@ -48,8 +48,9 @@ def draw(log: Path, out: Path) -> None:
     for axis in (training, sources, scores):
         axis.set_xlabel("tokens, millions")
         axis.grid(alpha=0.3)
-    sources.legend(fontsize=7)
-    scores.legend(fontsize=7)
+    if checks:
+        sources.legend(fontsize=7)
+        scores.legend(fontsize=7)
     figure.savefig(out, dpi=80)
 
 
@@ -59,7 +60,7 @@ def main() -> None:
     parser.add_argument("work", type=Path, help="folder of the run")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    draw(args.work / "log.jsonl", args.out)
+    draw(args.work, args.out)
 
 
 if __name__ == "__main__":

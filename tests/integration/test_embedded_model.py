@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from models.build import corpus
-from models.build.batches import last_run, pack, plan_at
+from models.build.batches import Source, last_run, pack, plan_at, stream, tensors
+from models.build.curves import draw
 from models.build.tokenizer import CHAT_TEMPLATE, render
 
 FOLDER = Path(__file__).parents[2] / "models" / "embedded"
@@ -99,7 +100,41 @@ def test_packing_keeps_whole_conversations_and_pads_the_rest() -> None:
 
 def test_the_mixture_is_defined_for_the_whole_run() -> None:
     assert plan_at(0.0)[1] <= plan_at(1.0)[1]
-    assert "exact" in plan_at(1.0)[2]
+    assert "exact" in plan_at(1.0)[3]
+
+
+def test_the_loss_sees_the_weightiest_places_and_their_next_ids() -> None:
+    import torch
+
+    row = ([1, 10, 11, 12, 13, 14], [0.0, 0.0, 0.0, 1.0, 1.0, 0.2])
+    ids, places, targets, weights = tensors([row], share=0.6)
+    assert ids.tolist() == [[1, 10, 11, 12, 13]]
+    assert places.tolist() == [2, 3, 4] and targets.tolist() == [12, 13, 14]
+    assert torch.allclose(weights, torch.tensor([1.0, 1.0, 0.2]))
+
+
+def test_the_loss_is_that_of_the_model_itself(tokenizer: Any) -> None:
+    """Computing logits at some places only, gives what transformers gives for labels at these places."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from models.build.pretrain import make_loss
+
+    model = AutoModelForCausalLM.from_pretrained(FOLDER, dtype=torch.float32, local_files_only=True)
+    ids, mask = render(tokenizer, CHAT)
+    labels = torch.tensor([[i if m else -100 for i, m in zip(ids, mask, strict=True)]])
+    with torch.no_grad():
+        theirs = model(input_ids=torch.tensor([ids]), labels=labels).loss
+        share = sum(mask) / (len(ids) - 1)
+        ours = make_loss(model, "cpu")(*tensors([(ids, [float(m) for m in mask])], share))
+    assert abs(float(ours) - float(theirs)) < 0.05  # ours runs in bf16
+
+
+def test_processes_beside_the_training_follow_its_progress(tokenizer: Any) -> None:
+    progress, batches = stream(Source(tokenizer, None, 1), 0.2, 1, workers=1)
+    assert next(batches)[0].shape[1] == plan_at(0.0)[1]
+    progress.value = 1.0
+    assert [next(batches)[0].shape[1] for _ in range(6)][-1] == plan_at(1.0)[1]
 
 
 def test_the_weights_load_and_answer(tokenizer: Any) -> None:
@@ -135,6 +170,24 @@ def test_training_runs_resumes_and_exports(tmp_path: Path) -> None:
     log = (tmp_path / "run" / "log.jsonl").read_text()
     assert '"check": 3' in log and '"check": 5' in log
     subprocess.run([*command, "--export", str(tmp_path / "out")], cwd=root, check=True, capture_output=True)
+    draw(tmp_path / "run", tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").stat().st_size > 5000
     names = {f.name for f in (tmp_path / "out").iterdir()}
     assert {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer.model"} <= names
     assert {"tokenizer_config.json", "chat_template.jinja"} <= names
+
+
+def test_word_vectors_bring_related_words_together(tokenizer: Any) -> None:
+    import torch
+
+    from backends.embedding import weights_folder
+    from models.build.word_vectors import word_vectors
+
+    made = word_vectors(tokenizer, weights_folder(), 64)
+    assert made.shape == (len(tokenizer), 64) and 0.01 < float(made.std()) < 0.04
+
+    def alike(one: str, other: str) -> float:
+        first, second = (tokenizer.encode(word, add_special_tokens=False)[0] for word in (one, other))
+        return float(torch.cosine_similarity(made[first], made[second], 0))
+
+    assert alike(" pay", " paid") > alike(" pay", " Monday") + 0.1
