@@ -185,6 +185,14 @@ def steps_section(firm: Company, rng: random.Random) -> Section:
     )
 
 
-def passages_text(sections: list[Section]) -> str:
+def passages_text(sections: Sequence[Section]) -> str:
     """The numbered passages as they stand in the prompt, from [1] on."""
     return "\n\n".join(f"[{i}] {s.title}\n{s.text}" for i, s in enumerate(sections, 1))
+
+
+def prompt_text(sections: Sequence[Section], question: str) -> str:
+    """The user message of the prompt arms, as the demo templates write it.
+
+    The question stands before the passages too: a model that reads from left to right then knows what to look for.
+    """
+    return f"Question: {question}\nPassages:\n{passages_text(sections)}\n\nQuestion: {question}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,38 @@ Chat = list[dict[str, str]]
 REAL = {"dialogues": 0.6, "articles": 0.3, "instructions": 0.1}
 HELD_OUT = 60
 
-# progress from which it holds (0 to 1), rows, tokens a row, share of places in the loss, sources by conversations
-PLAN: tuple[tuple[float, int, int, float, dict[str, float]], ...] = (
-    (0.00, 8, 320, 0.5, {"copy": 0.90, "short": 0.08, "bare": 0.02}),
-    (0.11, 6, 512, 0.5, {"copy": 0.20, "short": 0.66, "bare": 0.04, "real": 0.05, "reading": 0.05}),
-    (0.24, 4, 1024, 0.4, {"copy": 0.04, "short": 0.16, "dense": 0.52, "exact": 0.12, "bare": 0.04, "reading": 0.12}),
-    (0.62, 4, 1024, 0.25, {"dense": 0.34, "exact": 0.46, "bare": 0.06, "reading": 0.14}),
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of the training, from progress `start` (0 to 1) on.
+
+    `rows` of `length` tokens make a step; the loss sees `share` of their places; of the questions about passages
+    `unknown` have no answer; `mix` are the sources by number of conversations.
+    """
+
+    start: float
+    rows: int
+    length: int
+    share: float
+    unknown: float
+    mix: dict[str, float]
+
+
+# Copying first, then reading short prompts, then long ones. A model that cannot read yet declines whatever it may,
+# so questions without an answer become many only at the end.
+PLAN = (
+    Phase(0.00, 8, 320, 0.5, 0.05, {"copy": 0.90, "short": 0.08, "bare": 0.02}),
+    Phase(0.11, 8, 512, 0.5, 0.05, {"copy": 0.50, "short": 0.42, "real": 0.04, "reading": 0.04}),
+    Phase(0.52, 4, 1024, 0.4, 0.10, {"copy": 0.14, "short": 0.18, "dense": 0.46, "exact": 0.12, "reading": 0.10}),
+    Phase(0.76, 4, 1024, 0.3, 0.22, {"copy": 0.05, "dense": 0.38, "exact": 0.42, "bare": 0.05, "reading": 0.10}),
 )
 PROMPT_WEIGHT = 0.2  # loss weight of what the assistant does not write, at first
 ALL_TOKENS_UNTIL = 0.5  # progress up to which the prompt counts at all
 
 
-def plan_at(progress: float) -> tuple[int, int, float, dict[str, float]]:
-    """Rows, tokens a row, share of places in the loss and mixture at a progress from 0 to 1."""
-    return [entry[1:] for entry in PLAN if progress >= entry[0]][-1]
+def plan_at(progress: float) -> Phase:
+    """The phase at a progress from 0 to 1."""
+    return [phase for phase in PLAN if progress >= phase.start][-1]
 
 
 def last_run(mask: list[int]) -> list[int]:
@@ -64,8 +83,9 @@ class Source:
             mask = last_run(mask)
         return ids, [1.0 if m else prompt_weight for m in mask]
 
-    def draw(self, mix: dict[str, float], prompt_weight: float) -> Row:
-        """One conversation of a mixture."""
+    def draw(self, phase: Phase, prompt_weight: float) -> Row:
+        """One conversation of a phase's mixture."""
+        mix = phase.mix
         name = self.rng.choices(list(mix), list(mix.values()))[0]
         if name == "real" and self.real:
             kind = self.rng.choices(list(REAL), list(REAL.values()))[0]
@@ -73,7 +93,7 @@ class Source:
         if name == "reading" and self.paragraphs:
             made = reading.reading(self.paragraphs, self.rng, self.rng.choice([1, 3, 6]))
         else:
-            made = corpus.sample(self.rng, {"real": "bare", "reading": "exact"}.get(name, name))
+            made = corpus.sample(self.rng, {"real": "bare", "reading": "exact"}.get(name, name), phase.unknown)
         if name == "copy":
             prompt_weight = 0.0  # its prompts are random: nothing to learn from
         # The prompt may be learnt from; earlier answers without their passages may not.
@@ -132,14 +152,14 @@ class Batches:
         pool: list[Row] = []
         while True:
             progress = self.progress.value
-            count, length, share, mix = plan_at(progress)
+            phase = plan_at(progress)
             prompt_weight = PROMPT_WEIGHT if progress < ALL_TOKENS_UNTIL else 0.0
             rows = []
-            for _ in range(max(1, round(count * self.scale))):
+            for _ in range(max(1, round(phase.rows * self.scale))):
                 while len(pool) < 48:
-                    pool.append(self.source.draw(mix, prompt_weight))
-                rows.append(pack(pool, length, self.source.tokenizer.pad_token_id))
-            yield tensors(rows, share)
+                    pool.append(self.source.draw(phase, prompt_weight))
+                rows.append(pack(pool, phase.length, self.source.tokenizer.pad_token_id))
+            yield tensors(rows, phase.share)
 
 
 def stream(source: Source, scale: float, seed: int, workers: int) -> tuple[Any, Iterator[tuple[Any, Any, Any, Any]]]:

@@ -25,7 +25,7 @@ def held_out(count: int, seed: int = SEED, passages: int = 0) -> list[Sample]:
     rng = random.Random(seed)
     made: list[Sample] = []
     while len(made) < count:
-        one = corpus.exact(rng, True, passages)
+        one = corpus.exact(rng, held_out=True, passages=passages)
         if one.kinds[-1] in ("answer", "decline"):
             made.append(one)
     return made

@@ -18,6 +18,7 @@ from models.build.articles import Section
 from models.build.companies import Company, company
 from models.build.topics import Filled
 
+UNKNOWN = 0.22  # share of questions without an answer, unless one says otherwise
 STAGES = ("copy", "short", "dense", "exact", "bare")
 
 
@@ -162,7 +163,7 @@ def user_voice(text: str, now: Scene, first: bool) -> tuple[str, bool]:
     return (phrasing.typos(text, rng, 0.15) if rng.random() < 0.2 else text), angry
 
 
-def exchange(now: Scene, first: bool, unknown: float = 0.18) -> tuple[str, str, str, list[str]]:
+def exchange(now: Scene, first: bool, unknown: float) -> tuple[str, str, str, list[str]]:
     """One round: question, answer, kind and required values; `unknown` is the share without an answer."""
     rng = now.rng
     if rng.random() < unknown:
@@ -192,23 +193,23 @@ def small_talk(now: Scene) -> tuple[str, str]:
 
 def with_passages(now: Scene, question: str) -> str:
     """The user message of the prompt arms."""
-    return f"Passages:\n{articles.passages_text(now.sections)}\n\nQuestion: {question}"
+    return articles.prompt_text(now.sections, question)
 
 
-def dense(rng: random.Random, passages: int, short: bool, rounds: int, held_out: bool) -> Sample:
+def dense(rng: random.Random, passages: int, short: bool, rounds: int, unknown: float, held_out: bool) -> Sample:
     """Passages once, then several rounds about them."""
     now = scene(rng, passages, short, held_out)
     made = Sample()
     made.add("system", phrasing.system_text(now.firm, now.how, True, rng))
     prefix = rng.choice(["Question: ", "Question: ", ""])
     for i in range(rounds):
-        ask, text, kind, required = exchange(now, i == 0)
+        ask, text, kind, required = exchange(now, i == 0, unknown)
         made.add("user", with_passages(now, ask) if i == 0 else prefix + ask)
         made.reply(text, kind, required)
     return made
 
 
-def exact(rng: random.Random, held_out: bool, passages: int = 0) -> Sample:
+def exact(rng: random.Random, unknown: float = UNKNOWN, held_out: bool = False, passages: int = 0) -> Sample:
     """The shape of the application: perhaps past turns as plain text, then passages and one question."""
     now = scene(rng, passages or rng.choice([2, 3, 3, 4, 4, 4, 5]), rng.random() < 0.5, held_out)
     made = Sample(last_only=True)
@@ -220,7 +221,7 @@ def exact(rng: random.Random, held_out: bool, passages: int = 0) -> Sample:
         return made
     for i in range(rng.choice([0, 0, 0, 0, 1, 2])):
         old = replace(scene(rng, 1, True, held_out), firm=now.firm, how=now.how)
-        ask, text, _, _ = exchange(old, i == 0)
+        ask, text, _, _ = exchange(old, i == 0, unknown)
         if rng.random() < 0.4:
             ask, text = small_talk(now)
         made.add("user", ask)
@@ -229,7 +230,7 @@ def exact(rng: random.Random, held_out: bool, passages: int = 0) -> Sample:
     if named and len(made.messages) == 1 and rng.random() < 0.3:
         follow_up(now, made, rng.choice(named))
     else:
-        ask, text, kind, required = exchange(now, len(made.messages) == 1, 0.25)
+        ask, text, kind, required = exchange(now, len(made.messages) == 1, unknown)
         made.add("user", with_passages(now, ask))
         made.reply(text, kind, required)
     return made
@@ -304,20 +305,21 @@ def copying(rng: random.Random) -> Sample:
     return made
 
 
-def sample(rng: random.Random, stage: str = "", held_out: bool = False) -> Sample:
+def sample(rng: random.Random, stage: str = "", unknown: float = UNKNOWN, held_out: bool = False) -> Sample:
     """One conversation of a stage (see the head of this file), of a random stage by default.
 
-    `held_out` uses only texts and questions that training never sees.
+    Of the questions about passages `unknown` have no answer. `held_out` uses only texts and questions that training
+    never sees.
     """
     stage = stage or rng.choice(STAGES)
     if stage == "copy":
         return copying(rng)
     if stage == "short":
-        return dense(rng, 1 if rng.random() < 0.7 else 2, True, rng.randint(2, 5), held_out)
+        return dense(rng, 1 if rng.random() < 0.7 else 2, True, rng.randint(1, 4), unknown, held_out)
     if stage == "dense":
-        return dense(rng, rng.choice([2, 3, 3, 4]), rng.random() < 0.6, rng.randint(4, 9), held_out)
+        return dense(rng, rng.choice([2, 3, 3, 4]), rng.random() < 0.6, rng.randint(2, 6), unknown, held_out)
     if stage == "exact":
-        return exact(rng, held_out)
+        return exact(rng, unknown, held_out)
     if stage == "bare":
         return bare(rng, held_out)
     raise ValueError(f"unknown stage {stage!r}: use one of {', '.join(STAGES)}")

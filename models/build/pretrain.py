@@ -80,8 +80,8 @@ def optimisers(model: Any, preset: Preset) -> list[Any]:
 
 
 def rate(progress: float, step: int) -> float:
-    """Factor of the learning rate: 60 steps of warm-up, full until half of the time, then straight to zero."""
-    return min(1.0, (step + 1) / 60) * min(1.0, max(0.0, (1 - progress) / 0.5))
+    """Factor of the learning rate: 60 steps of warm-up, full until 40% of the time, then straight to zero."""
+    return min(1.0, (step + 1) / 60) * min(1.0, max(0.0, (1 - progress) / 0.6))
 
 
 def make_loss(model: Any, device: str) -> Any:

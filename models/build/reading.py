@@ -87,7 +87,7 @@ def reading(known: list[Paragraph], rng: random.Random, rounds: int) -> Sample:
     made = Sample()
     made.add("system", phrasing.system_text(firm, how, True, rng))
     for i, (question, answer) in enumerate(asked):
-        prompt = f"Passages:\n{articles.passages_text(sections)}\n\nQuestion: {question}"
+        prompt = articles.prompt_text(sections, question)
         made.add("user", prompt if i == 0 else f"Question: {question}")
         made.reply(*reply(text, answer, firm, how, shown.index(text) + 1, rng))
     return made

@@ -99,8 +99,8 @@ def test_packing_keeps_whole_conversations_and_pads_the_rest() -> None:
 
 
 def test_the_mixture_is_defined_for_the_whole_run() -> None:
-    assert plan_at(0.0)[1] <= plan_at(1.0)[1]
-    assert "exact" in plan_at(1.0)[3]
+    assert plan_at(0.0).length <= plan_at(1.0).length
+    assert "exact" in plan_at(1.0).mix
 
 
 def test_the_loss_sees_the_weightiest_places_and_their_next_ids() -> None:
@@ -132,9 +132,9 @@ def test_the_loss_is_that_of_the_model_itself(tokenizer: Any) -> None:
 
 def test_processes_beside_the_training_follow_its_progress(tokenizer: Any) -> None:
     progress, batches = stream(Source(tokenizer, None, 1), 0.2, 1, workers=1)
-    assert next(batches)[0].shape[1] == plan_at(0.0)[1]
+    assert next(batches)[0].shape[1] == plan_at(0.0).length
     progress.value = 1.0
-    assert [next(batches)[0].shape[1] for _ in range(6)][-1] == plan_at(1.0)[1]
+    assert [next(batches)[0].shape[1] for _ in range(6)][-1] == plan_at(1.0).length
 
 
 def test_the_weights_load_and_answer(tokenizer: Any) -> None:

@@ -74,7 +74,8 @@ def test_the_single_question_shape_is_the_one_of_the_application() -> None:
         assert made.messages[0]["role"] == "system"
         assert made.messages[0]["content"].startswith("You are ")
         asked = made.messages[-2]["content"]
-        assert asked.startswith("Passages:\n[1] ") and "\n\nQuestion: " in asked
+        question = asked.split("\n\nQuestion: ")[-1]
+        assert asked.startswith(f"Question: {question}\nPassages:\n[1] ")
         for value in made.required[-1]:
             in_system = value in made.messages[0]["content"]
             assert in_system or value.lower() in asked.split("\n\nQuestion: ")[0].lower()
