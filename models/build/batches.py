@@ -38,11 +38,19 @@ class Phase:
 PLAN = (
     Phase(0.00, 8, 320, 0.5, 0.05, {"copy": 0.90, "short": 0.08, "bare": 0.02}),
     Phase(0.11, 8, 512, 0.5, 0.05, {"copy": 0.50, "short": 0.42, "real": 0.04, "reading": 0.04}),
-    Phase(0.52, 4, 1024, 0.4, 0.10, {"copy": 0.14, "short": 0.18, "dense": 0.46, "exact": 0.12, "reading": 0.10}),
-    Phase(0.76, 4, 1024, 0.3, 0.22, {"copy": 0.05, "dense": 0.38, "exact": 0.42, "bare": 0.05, "reading": 0.10}),
+    Phase(0.48, 8, 512, 0.4, 0.03, {"copy": 0.14, "find": 0.50, "short": 0.34, "reading": 0.02}),
+    Phase(
+        0.62,
+        4,
+        1024,
+        0.3,
+        0.08,
+        {"copy": 0.08, "find": 0.16, "short": 0.18, "dense": 0.42, "exact": 0.10, "reading": 0.06},
+    ),
+    Phase(0.80, 4, 1024, 0.25, 0.22, {"copy": 0.04, "dense": 0.40, "exact": 0.44, "bare": 0.05, "reading": 0.07}),
 )
 PROMPT_WEIGHT = 0.2  # loss weight of what the assistant does not write, at first
-ALL_TOKENS_UNTIL = 0.5  # progress up to which the prompt counts at all
+ALL_TOKENS_UNTIL = 0.48  # progress up to which the prompt counts at all
 
 
 def plan_at(progress: float) -> Phase:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from models.build import corpus, phrasing
-from models.build.corpus import STAGES, Sample
+from models.build.corpus import STAGES
+from models.build.samples import Sample
 from models.build.tokenizer import render
 
 SEED = 990_001  # far from every training seed

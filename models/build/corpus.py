@@ -3,47 +3,25 @@
     .venv/bin/python -m models.build.corpus --count 5 --seed 7
 
 Every value of an answer stands in the passages or in the system message. Nothing here is about a real company or
-the demo company. Stages: `copy` (repeat a list), `short` (small passages, several questions), `dense` (3 to 4
-passages, several questions), `exact` (the shape that the application sends), `bare` (no passages).
+the demo company. Stages: `copy` (repeat a list), `find` (the sentence with these words), `short` (small
+passages, several questions), `dense` (two to four passages, several questions), `exact` (the shape that the
+application sends), `bare` (no passages).
 """
 
 from __future__ import annotations
 
 import argparse
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from models.build import articles, phrasing, topics, values
+from models.build import articles, exercises, phrasing, topics
 from models.build.articles import Section
 from models.build.companies import Company, company
+from models.build.samples import Sample, sentence
 from models.build.topics import Filled
 
 UNKNOWN = 0.22  # share of questions without an answer, unless one says otherwise
-STAGES = ("copy", "short", "dense", "exact", "bare")
-
-
-@dataclass
-class Sample:
-    """A conversation; `required` holds, for each assistant message, the values it must contain.
-
-    `last_only` says that only the last answer may be learnt from, since the passages of earlier ones are gone.
-    `kinds` says for each assistant message: answer, decline, chat or copy.
-    """
-
-    messages: list[dict[str, str]] = field(default_factory=list)
-    required: list[list[str]] = field(default_factory=list)
-    kinds: list[str] = field(default_factory=list)
-    last_only: bool = False
-
-    def add(self, role: str, content: str) -> None:
-        """Append a message of the system or the user."""
-        self.messages.append({"role": role, "content": content})
-
-    def reply(self, content: str, kind: str, required: list[str]) -> None:
-        """Append an assistant message with what it must contain."""
-        self.add("assistant", content)
-        self.kinds.append(kind)
-        self.required.append(required)
+STAGES = ("copy", "find", "short", "dense", "exact", "bare")
 
 
 @dataclass
@@ -126,12 +104,6 @@ def answer_to(one: Filled, how: phrasing.Style, rng: random.Random) -> tuple[lis
     if one.stated and len(" ".join(one.stated).split()) <= most and rng.random() < 0.75:
         return [sentence(text) for text in one.stated], required
     return [topics.fill(pattern, one.slots, rng)], required
-
-
-def sentence(text: str) -> str:
-    """The text with a capital at its beginning and a stop at its end."""
-    text = text.strip()
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
 
 
 def one_answer(now: Scene) -> tuple[str, list[str], list[str]]:
@@ -269,42 +241,6 @@ def bare(rng: random.Random, held_out: bool) -> Sample:
     return made
 
 
-def repeating(rng: random.Random) -> Sample:
-    """A random text of names, values and words that is given back as it is: what copying heads learn from first."""
-    kinds = ["code", "price", "days", "phone", "email", "name", "city", "time", "part", "plan", "menu", "person"]
-    words = " ".join(articles.FILLERS).replace("{", "").replace("}", "").split()
-    made = Sample()
-    mark = rng.choice([" ", " ", ", ", "\n", " - "])
-    for _ in range(rng.randint(1, 3)):
-        count = rng.randint(3, 14)
-        parts = [rng.choice(words) if rng.random() < 0.4 else values.draw(rng.choice(kinds), rng) for _ in range(count)]
-        text = mark.join(parts)
-        made.add("user", rng.choice(["Repeat: ", "Say: ", "Copy this: ", ""]) + text)
-        made.reply(text, "copy", [text])
-    return made
-
-
-def copying(rng: random.Random) -> Sample:
-    """A short list of names with values, asked back one by one: the plainest exercise of copying."""
-    if rng.random() < 0.4:
-        return repeating(rng)
-    kind = rng.choice(["code", "price", "days", "phone", "email", "name", "city", "time", "part", "plan"])
-    keys = rng.sample([values.made_up_name(rng) for _ in range(8)] + values.PEOPLE[:8], rng.randint(2, 5))
-    pairs = {key: values.draw(kind, rng) for key in keys}
-    mark = rng.choice([": ", " = ", " has ", " - "])
-    joint = rng.choice(["\n", "; ", ", "])
-    made = Sample()
-    listed = joint.join(f"{k}{mark}{v}" for k, v in pairs.items())
-    form = rng.choice(["{k}?", "What is with {k}?", "What does {k} have?", "Which {kind} for {k}?"])
-    answer = rng.choice(["{v}", "{k}{mark}{v}", "It is {v}.", "{k} has {v}."])
-    for i in range(rng.randint(2, 6)):
-        key = rng.choice(keys)
-        ask = form.format(k=key, kind=kind)
-        made.add("user", f"{listed}\n{ask}" if i == 0 else ask)
-        made.reply(answer.format(k=key, v=pairs[key], mark=mark), "copy", [pairs[key]])
-    return made
-
-
 def sample(rng: random.Random, stage: str = "", unknown: float = UNKNOWN, held_out: bool = False) -> Sample:
     """One conversation of a stage (see the head of this file), of a random stage by default.
 
@@ -313,7 +249,9 @@ def sample(rng: random.Random, stage: str = "", unknown: float = UNKNOWN, held_o
     """
     stage = stage or rng.choice(STAGES)
     if stage == "copy":
-        return copying(rng)
+        return exercises.copying(rng)
+    if stage == "find":
+        return exercises.finding(rng, held_out)
     if stage == "short":
         return dense(rng, 1 if rng.random() < 0.7 else 2, True, rng.randint(1, 4), unknown, held_out)
     if stage == "dense":

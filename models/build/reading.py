@@ -13,8 +13,8 @@ from pathlib import Path
 
 from models.build import articles, phrasing
 from models.build.companies import Company, company
-from models.build.corpus import Sample, sentence
 from models.build.real import clean, lines
+from models.build.samples import Sample, sentence
 
 SOURCES = ("squad-dev", "adversarial_qa", "quoref", "clapnq-dev")
 UNKNOWN = "I couldn't find the answer"

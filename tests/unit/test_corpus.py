@@ -11,6 +11,7 @@ import pytest
 
 from models.build import articles, corpus, house, lookups, phrasing, topics, values
 from models.build.companies import TRADES, company
+from models.build.samples import Sample
 
 BUILD = Path(__file__).parents[2] / "models" / "build"
 # House terms of the demo company: the base model must not know them before it is fine-tuned.
@@ -42,7 +43,7 @@ HOUSE_TERMS = [
 ]
 
 
-def samples(stage: str, count: int = 150) -> list[corpus.Sample]:
+def samples(stage: str, count: int = 150) -> list[Sample]:
     """Generated conversations of one stage with a fixed seed."""
     rng = random.Random(11)
     return [corpus.sample(rng, stage) for _ in range(count)]
@@ -188,7 +189,7 @@ def test_a_style_is_obeyed() -> None:
 
 
 def test_an_unknown_stage_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="copy, short, dense, exact, bare"):
+    with pytest.raises(ValueError, match="copy, find, short, dense, exact, bare"):
         corpus.sample(random.Random(0), "nothing")
 
 
