@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models.build import corpus, reading, real
+from models.build.corpus import Difficulty
 from models.build.tokenizer import render
 
 Row = tuple[list[int], list[float]]
@@ -22,7 +23,8 @@ class Phase:
     """A part of the training, from progress `start` (0 to 1) on.
 
     `rows` of `length` tokens make a step; the loss sees `share` of their places; of the questions about passages
-    `unknown` have no answer; `mix` are the sources by number of conversations.
+    `unknown` have no answer; of the passages `prose` are people's texts, the others lists and house names; `mix` are
+    the sources by number of conversations.
     """
 
     start: float
@@ -30,24 +32,17 @@ class Phase:
     length: int
     share: float
     unknown: float
+    prose: float
     mix: dict[str, float]
 
 
 # Copying first, then reading short prompts, then long ones. A model that cannot read yet declines whatever it may,
 # so questions without an answer become many only at the end.
 PLAN = (
-    Phase(0.00, 8, 320, 0.5, 0.05, {"copy": 0.90, "short": 0.08, "bare": 0.02}),
-    Phase(0.11, 8, 512, 0.5, 0.05, {"copy": 0.50, "short": 0.42, "real": 0.04, "reading": 0.04}),
-    Phase(0.48, 8, 512, 0.4, 0.03, {"copy": 0.14, "find": 0.50, "short": 0.34, "reading": 0.02}),
-    Phase(
-        0.62,
-        4,
-        1024,
-        0.3,
-        0.08,
-        {"copy": 0.08, "find": 0.16, "short": 0.18, "dense": 0.42, "exact": 0.10, "reading": 0.06},
-    ),
-    Phase(0.80, 4, 1024, 0.25, 0.22, {"copy": 0.04, "dense": 0.40, "exact": 0.44, "bare": 0.05, "reading": 0.07}),
+    Phase(0.00, 8, 320, 0.5, 0.05, 0.3, {"copy": 0.90, "short": 0.08, "bare": 0.02}),
+    Phase(0.11, 8, 512, 0.5, 0.05, 0.3, {"copy": 0.50, "find": 0.10, "short": 0.34, "real": 0.04, "reading": 0.02}),
+    Phase(0.45, 8, 512, 0.4, 0.03, 0.35, {"copy": 0.16, "find": 0.26, "short": 0.48, "dense": 0.08, "reading": 0.02}),
+    Phase(0.82, 4, 1024, 0.25, 0.15, 0.6, {"copy": 0.06, "find": 0.10, "short": 0.18, "dense": 0.30, "exact": 0.36}),
 )
 PROMPT_WEIGHT = 0.2  # loss weight of what the assistant does not write, at first
 ALL_TOKENS_UNTIL = 0.48  # progress up to which the prompt counts at all
@@ -101,7 +96,9 @@ class Source:
         if name == "reading" and self.paragraphs:
             made = reading.reading(self.paragraphs, self.rng, self.rng.choice([1, 3, 6]))
         else:
-            made = corpus.sample(self.rng, {"real": "bare", "reading": "exact"}.get(name, name), phase.unknown)
+            made = corpus.sample(
+                self.rng, {"real": "bare", "reading": "exact"}.get(name, name), Difficulty(phase.unknown, phase.prose)
+            )
         if name == "copy":
             prompt_weight = 0.0  # its prompts are random: nothing to learn from
         # The prompt may be learnt from; earlier answers without their passages may not.

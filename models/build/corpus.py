@@ -20,8 +20,18 @@ from models.build.companies import Company, company
 from models.build.samples import Sample, sentence
 from models.build.topics import Filled
 
-UNKNOWN = 0.22  # share of questions without an answer, unless one says otherwise
 STAGES = ("copy", "find", "short", "dense", "exact", "bare")
+
+
+@dataclass(frozen=True)
+class Difficulty:
+    """Shares from 0 to 1: of questions without an answer, and of passages that are people's prose."""
+
+    unknown: float = 0.22
+    prose: float = 0.72
+
+
+FULL = Difficulty()
 
 
 @dataclass
@@ -51,7 +61,7 @@ class Scene:
                 return Filled(topic.facts[0], slots).write(self.rng.choice(topic.facts).asks, self.rng)
 
 
-def scene(rng: random.Random, passages: int, short: bool, held_out: bool) -> Scene:
+def scene(rng: random.Random, passages: int, short: bool, prose: float, held_out: bool) -> Scene:
     """A company, a style and that many sections, mostly of neighbouring topics so that they resemble each other."""
     known = topics.topics(held_out)
     topic = rng.choice(known)
@@ -60,13 +70,14 @@ def scene(rng: random.Random, passages: int, short: bool, held_out: bool) -> Sce
     seen: set[frozenset[str]] = set()
     sections: list[Section] = []
     while len(sections) < passages:
-        shape = rng.random()
-        if shape < 0.08:
-            sections.append(articles.list_section(firm, rng))
-        elif shape < 0.12:
-            sections.append(articles.steps_section(firm, rng))
-        elif shape < 0.28:
-            sections.append(articles.house_section(firm, rng, 3))
+        if rng.random() >= prose:
+            shape = rng.random()
+            if shape < 0.30:
+                sections.append(articles.list_section(firm, rng))
+            elif shape < 0.42:
+                sections.append(articles.steps_section(firm, rng))
+            else:
+                sections.append(articles.house_section(firm, rng, 3))
         else:
             slots = values_of.setdefault(topic.name, topic.slots(firm, rng))
             made = articles.topic_section(firm, rng, topic, slots, short)
@@ -91,7 +102,7 @@ def without_answered(section: Section, shown: set[frozenset[str]]) -> Section:
 def answer_to(one: Filled, how: phrasing.Style, rng: random.Random) -> tuple[list[str], list[str]]:
     """The sentences of an answer and the values that it must contain.
 
-    Mostly the article's own sentences: copying them works for any fact, known patterns would not.
+    Half of them are the article's own sentences: copying them works for any fact, known patterns would not.
     """
     if not one.fact.says:
         return list(one.stated), list(one.stated)
@@ -101,7 +112,7 @@ def answer_to(one: Filled, how: phrasing.Style, rng: random.Random) -> tuple[lis
         steps = [topics.fill(step, one.slots, rng) for step in one.fact.steps]
         return steps, [value for value in required if any(value in step for step in steps)]
     most = how.words if how.words else 45
-    if one.stated and len(" ".join(one.stated).split()) <= most and rng.random() < 0.75:
+    if one.stated and len(" ".join(one.stated).split()) <= most and rng.random() < 0.5:
         return [sentence(text) for text in one.stated], required
     return [topics.fill(pattern, one.slots, rng)], required
 
@@ -168,22 +179,22 @@ def with_passages(now: Scene, question: str) -> str:
     return articles.prompt_text(now.sections, question)
 
 
-def dense(rng: random.Random, passages: int, short: bool, rounds: int, unknown: float, held_out: bool) -> Sample:
+def dense(rng: random.Random, passages: int, short: bool, rounds: int, hard: Difficulty, held_out: bool) -> Sample:
     """Passages once, then several rounds about them."""
-    now = scene(rng, passages, short, held_out)
+    now = scene(rng, passages, short, hard.prose, held_out)
     made = Sample()
     made.add("system", phrasing.system_text(now.firm, now.how, True, rng))
     prefix = rng.choice(["Question: ", "Question: ", ""])
     for i in range(rounds):
-        ask, text, kind, required = exchange(now, i == 0, unknown)
+        ask, text, kind, required = exchange(now, i == 0, hard.unknown)
         made.add("user", with_passages(now, ask) if i == 0 else prefix + ask)
         made.reply(text, kind, required)
     return made
 
 
-def exact(rng: random.Random, unknown: float = UNKNOWN, held_out: bool = False, passages: int = 0) -> Sample:
+def exact(rng: random.Random, hard: Difficulty = FULL, held_out: bool = False, passages: int = 0) -> Sample:
     """The shape of the application: perhaps past turns as plain text, then passages and one question."""
-    now = scene(rng, passages or rng.choice([2, 3, 3, 4, 4, 4, 5]), rng.random() < 0.5, held_out)
+    now = scene(rng, passages or rng.choice([2, 3, 3, 4, 4, 4, 5]), rng.random() < 0.5, hard.prose, held_out)
     made = Sample(last_only=True)
     made.add("system", phrasing.system_text(now.firm, now.how, True, rng))
     if rng.random() < 0.06:
@@ -192,8 +203,8 @@ def exact(rng: random.Random, unknown: float = UNKNOWN, held_out: bool = False, 
         made.reply(text, "chat", [])
         return made
     for i in range(rng.choice([0, 0, 0, 0, 1, 2])):
-        old = replace(scene(rng, 1, True, held_out), firm=now.firm, how=now.how)
-        ask, text, _, _ = exchange(old, i == 0, unknown)
+        old = replace(scene(rng, 1, True, FULL.prose, held_out), firm=now.firm, how=now.how)
+        ask, text, _, _ = exchange(old, i == 0, hard.unknown)
         if rng.random() < 0.4:
             ask, text = small_talk(now)
         made.add("user", ask)
@@ -202,7 +213,7 @@ def exact(rng: random.Random, unknown: float = UNKNOWN, held_out: bool = False, 
     if named and len(made.messages) == 1 and rng.random() < 0.3:
         follow_up(now, made, rng.choice(named))
     else:
-        ask, text, kind, required = exchange(now, len(made.messages) == 1, unknown)
+        ask, text, kind, required = exchange(now, len(made.messages) == 1, hard.unknown)
         made.add("user", with_passages(now, ask))
         made.reply(text, kind, required)
     return made
@@ -225,7 +236,7 @@ def follow_up(now: Scene, made: Sample, one: Filled) -> None:
 
 def bare(rng: random.Random, held_out: bool) -> Sample:
     """A chat without passages: small talk, and questions about details that we cannot know."""
-    now = scene(rng, 1, True, held_out)
+    now = scene(rng, 1, True, FULL.prose, held_out)
     made = Sample()
     made.add("system", phrasing.system_text(now.firm, now.how, False, rng))
     for i in range(rng.randint(1, 4)):
@@ -241,10 +252,10 @@ def bare(rng: random.Random, held_out: bool) -> Sample:
     return made
 
 
-def sample(rng: random.Random, stage: str = "", unknown: float = UNKNOWN, held_out: bool = False) -> Sample:
+def sample(rng: random.Random, stage: str = "", hard: Difficulty = FULL, held_out: bool = False) -> Sample:
     """One conversation of a stage (see the head of this file), of a random stage by default.
 
-    Of the questions about passages `unknown` have no answer. `held_out` uses only texts and questions that training
+    `hard` says how hard the passages and questions are. `held_out` uses only texts and questions that training
     never sees.
     """
     stage = stage or rng.choice(STAGES)
@@ -253,11 +264,11 @@ def sample(rng: random.Random, stage: str = "", unknown: float = UNKNOWN, held_o
     if stage == "find":
         return exercises.finding(rng, held_out)
     if stage == "short":
-        return dense(rng, 1 if rng.random() < 0.7 else 2, True, rng.randint(1, 4), unknown, held_out)
+        return dense(rng, 1 if rng.random() < 0.7 else 2, True, rng.randint(1, 4), hard, held_out)
     if stage == "dense":
-        return dense(rng, rng.choice([2, 3, 3, 4]), rng.random() < 0.6, rng.randint(2, 6), unknown, held_out)
+        return dense(rng, rng.choice([2, 3, 3, 4]), rng.random() < 0.6, rng.randint(2, 6), hard, held_out)
     if stage == "exact":
-        return exact(rng, unknown, held_out)
+        return exact(rng, hard, held_out)
     if stage == "bare":
         return bare(rng, held_out)
     raise ValueError(f"unknown stage {stage!r}: use one of {', '.join(STAGES)}")

@@ -66,7 +66,9 @@ def finding(rng: random.Random, held_out: bool) -> Sample:
         found = [w for w in re.findall(r"[\w'€.-]*\w", line) if len(w) > 3 and read.count(w.lower()) == 1]
         if not found:
             continue
-        words = " ".join(rng.sample(found, min(len(found), rng.randint(1, 3))))
+        # Its beginning is what an answer has to start with, and far easier to find than a word in its middle.
+        first = " ".join(line.split()[: rng.randint(1, 4)]).rstrip(",.:?!")
+        words = first if rng.random() < 0.5 else " ".join(rng.sample(found, min(len(found), rng.randint(2, 4))))
         ask = rng.choice(["{w}?", "{w}", "What about {w}?", "what do you say about {w}"]).format(w=words)
         made.add("user", articles.prompt_text(shown, ask) if len(made.messages) == 1 else f"Question: {ask}")
         made.reply(sentence(line), "copy", [])
