@@ -42,7 +42,7 @@ PLAN = (
     Phase(0.00, 8, 320, 0.5, 0.05, 0.3, {"copy": 0.90, "short": 0.08, "bare": 0.02}),
     Phase(0.11, 8, 512, 0.5, 0.05, 0.3, {"copy": 0.50, "find": 0.10, "short": 0.34, "real": 0.04, "reading": 0.02}),
     Phase(0.45, 8, 512, 0.4, 0.03, 0.35, {"copy": 0.16, "find": 0.26, "short": 0.48, "dense": 0.08, "reading": 0.02}),
-    Phase(0.82, 4, 1024, 0.25, 0.15, 0.6, {"copy": 0.06, "find": 0.10, "short": 0.18, "dense": 0.30, "exact": 0.36}),
+    Phase(0.80, 4, 1024, 0.25, 0.18, 0.5, {"copy": 0.06, "find": 0.10, "short": 0.20, "dense": 0.30, "exact": 0.34}),
 )
 PROMPT_WEIGHT = 0.2  # loss weight of what the assistant does not write, at first
 ALL_TOKENS_UNTIL = 0.48  # progress up to which the prompt counts at all
