@@ -40,9 +40,7 @@ def generate(model: Any, tokenizer: Any, chats: list[list[dict[str, str]]], new_
     for i in range(0, len(chats), 16):
         part = chats[i : i + 16]
         texts = [tokenizer.apply_chat_template(c, tokenize=False, add_generation_prompt=True) for c in part]
-        batch = tokenizer(texts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt").to(
-            model.device
-        )
+        batch = tokenizer(texts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt")
         with torch.inference_mode():
             out = model.generate(
                 input_ids=batch["input_ids"],
@@ -93,7 +91,7 @@ def loss(model: Any, tokenizer: Any, chats: list[tuple[list[dict[str, str]], boo
         mask = last_run(mask) if last_only else mask
         ids, mask = ids[:1024], mask[:1024]
         with torch.inference_mode():
-            logits = model(input_ids=torch.tensor([ids[:-1]], device=model.device)).logits.float()[0].cpu()
+            logits = model(input_ids=torch.tensor([ids[:-1]])).logits.float()[0]
         each = torch.nn.functional.cross_entropy(logits, torch.tensor(ids[1:]), reduction="none")
         kept = torch.tensor(mask[1:], dtype=torch.float)
         total, count = total + float((each * kept).sum()), count + float(kept.sum())
