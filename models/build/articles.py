@@ -12,11 +12,12 @@ from models.build.companies import Company
 from models.build.topics import SLOT, Filled, Topic
 
 FILLERS = values.options(
-    "Please keep your order number at hand.|We are happy to help.|This applies to all {items}.|Thank you for choosing "
-    "{company}.|Details are in your order e-mail.|The same holds for gifts.|Please read this page first.|You can do "
-    "all of this online.|Our {team} checks each case.|This page was updated this year.|Most {items} need nothing "
-    "else.|Keep the box until the end.|It is best to have a photo ready.|Other rules may apply to sale items.|We want "
-    "you to enjoy your {item}.|Every {item} is checked before it leaves us.|You will get an e-mail about each step."
+    "Please keep your order number at hand.|We are happy to help.|This applies to all {items}.|Thank you for "
+    "choosing {company}.|Details are in your order e-mail.|The same holds for gifts.|Please read this page "
+    "first.|You can do all of this online.|Each case is looked at by our {team}.|This page was updated this "
+    "year.|Most {items} need nothing else.|Keep the box until the end.|It is best to have a photo ready.|Other "
+    "rules may apply to sale items.|We want you to enjoy your {item}.|Every {item} is checked before it leaves "
+    "us.|You will get an e-mail about each step."
 )
 INTROS = values.options(
     "Here is what you need to know:|At {company} the following applies:|The most important points:|Please note:|"
@@ -43,6 +44,8 @@ class Section:
     facts: tuple[Filled, ...]
     left_out: tuple[Filled, ...]
     never: tuple[str, ...] = ()
+    topic: str = ""
+    group: str = ""
 
 
 def capital(text: str) -> str:
@@ -104,9 +107,18 @@ def topic_section(firm: Company, rng: random.Random, topic: Topic, slots: dict[s
             left.append(Filled(fact, slots))
     texts = [re.sub(r"^\d+\.", f"{i}.", line) for i, line in enumerate(filled.values(), 1)]
     listed = sum(bool(LIST_MARK.match(line)) for line in texts) > 1
-    joint = "\n" if listed else rng.choice([" ", " ", " ", "\n\n"])
+    broken = any(not line.rstrip().endswith((".", "?", "!", ";", ",")) for line in texts)
+    joint = "\n" if listed or broken else rng.choice([" ", " ", " ", "\n\n"])
     never = tuple(topics.fill(question, slots, rng) for question in topic.never)
-    return Section(topics.fill(title(topic, rng), slots, rng), joint.join(texts), tuple(facts), tuple(left), never)
+    return Section(
+        topics.fill(title(topic, rng), slots, rng),
+        joint.join(texts),
+        tuple(facts),
+        tuple(left),
+        never,
+        topic.name,
+        topic.group,
+    )
 
 
 def title(topic: Topic, rng: random.Random) -> str:

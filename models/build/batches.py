@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +41,17 @@ class Phase:
 # so questions without an answer become many only at the end.
 PLAN = (
     Phase(0.00, 8, 320, 0.5, 0.05, 0.3, {"copy": 0.90, "short": 0.08, "bare": 0.02}),
-    Phase(0.11, 8, 512, 0.5, 0.05, 0.3, {"copy": 0.50, "find": 0.10, "short": 0.34, "real": 0.04, "reading": 0.02}),
-    Phase(0.45, 8, 512, 0.4, 0.03, 0.35, {"copy": 0.16, "find": 0.26, "short": 0.48, "dense": 0.08, "reading": 0.02}),
-    Phase(0.80, 4, 1024, 0.25, 0.18, 0.5, {"copy": 0.06, "find": 0.10, "short": 0.20, "dense": 0.30, "exact": 0.34}),
+    Phase(0.11, 8, 512, 0.5, 0.05, 0.3, {"copy": 0.50, "find": 0.10, "short": 0.36, "real": 0.04}),
+    Phase(0.45, 8, 512, 0.3, 0.03, 0.35, {"copy": 0.16, "find": 0.26, "short": 0.50, "dense": 0.08}),
+    Phase(
+        start=0.80,
+        rows=4,
+        length=1024,
+        share=0.18,
+        unknown=0.18,
+        prose=0.5,
+        mix={"copy": 0.06, "find": 0.10, "short": 0.16, "dense": 0.28, "exact": 0.34, "reading": 0.06},
+    ),
 )
 PROMPT_WEIGHT = 0.2  # loss weight of what the assistant does not write, at first
 ALL_TOKENS_UNTIL = 0.48  # progress up to which the prompt counts at all
@@ -75,8 +84,12 @@ class Source:
         self.paragraphs: list[reading.Paragraph] = []
         if folder:
             self.real = {name: real.read(folder, name, 30000) for name in REAL}
-            self.paragraphs = reading.paragraphs(folder)[HELD_OUT:]
+            self.paragraphs = reading.paragraphs(folder)
         self.held_out = {name: chats[:HELD_OUT] for name, chats in self.real.items()}
+        if self.paragraphs:
+            kept, self.paragraphs = self.paragraphs[:HELD_OUT], self.paragraphs[HELD_OUT:]
+            rng = random.Random(1)
+            self.held_out["reading"] = [reading.reading(kept, rng, 1).messages for _ in range(HELD_OUT)]
         self.real = {name: chats[HELD_OUT:] for name, chats in self.real.items()}
 
     def encode(self, chat: Chat, last_only: bool, prompt_weight: float) -> Row:
@@ -101,8 +114,8 @@ class Source:
             )
         if name == "copy":
             prompt_weight = 0.0  # its prompts are random: nothing to learn from
-        # The prompt may be learnt from; earlier answers without their passages may not.
-        return self.encode(made.messages, made.last_only and prompt_weight < 1, prompt_weight)
+        # Earlier answers whose passages are gone count no more than the prompt.
+        return self.encode(made.messages, made.last_only, prompt_weight)
 
 
 def pack(pool: list[Row], length: int, pad: int) -> Row:
@@ -161,8 +174,12 @@ class Batches:
             prompt_weight = PROMPT_WEIGHT if progress < ALL_TOKENS_UNTIL else 0.0
             rows = []
             for _ in range(max(1, round(phase.rows * self.scale))):
+                # A conversation longer than the row would lose its last answers.
+                pool = [row for row in pool if len(row[0]) <= phase.length + 1]
                 while len(pool) < 48:
-                    pool.append(self.source.draw(phase, prompt_weight))
+                    row = self.source.draw(phase, prompt_weight)
+                    if len(row[0]) <= phase.length + 1:
+                        pool.append(row)
                 rows.append(pack(pool, phase.length, self.source.tokenizer.pad_token_id))
             yield tensors(rows, phase.share)
 
@@ -177,4 +194,10 @@ def stream(source: Source, scale: float, seed: int, workers: int) -> tuple[Any, 
 
     progress = torch.multiprocessing.Value("d", 0.0, lock=False)
     made = Dataset(source, scale, seed, progress)
-    return progress, iter(DataLoader(made, batch_size=None, num_workers=workers))
+    return progress, iter(DataLoader(made, batch_size=None, num_workers=workers, worker_init_fn=deaf))
+
+
+def deaf(_: int) -> None:
+    """Signals go to the whole group of processes; only the training may act on them, and it needs data until then."""
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(kind, signal.SIG_IGN)

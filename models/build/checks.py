@@ -7,26 +7,28 @@ from __future__ import annotations
 
 import argparse
 import random
+import re
 from pathlib import Path
 from typing import Any
 
 from models.build import corpus, phrasing
-from models.build.corpus import STAGES
+from models.build.corpus import FULL, STAGES, Difficulty
 from models.build.samples import Sample
 from models.build.tokenizer import render
 
 SEED = 990_001  # far from every training seed
 
 
-def held_out(count: int, seed: int = SEED, passages: int = 0) -> list[Sample]:
+def held_out(count: int, seed: int = SEED, passages: int = 0, hard: Difficulty = FULL) -> list[Sample]:
     """Conversations in the shape of the application whose last answer needs values, or declines.
 
-    Their companies, texts and questions are none that training draws; `passages` 0 means two to five.
+    Their companies are none that training draws, nor are texts and questions of the topics; lists and house names
+    have the patterns of the training. `passages` 0 means two to five.
     """
     rng = random.Random(seed)
     made: list[Sample] = []
     while len(made) < count:
-        one = corpus.exact(rng, held_out=True, passages=passages)
+        one = corpus.exact(rng, hard, held_out=True, passages=passages)
         if one.kinds[-1] in ("answer", "decline"):
             made.append(one)
     return made
@@ -40,7 +42,9 @@ def generate(model: Any, tokenizer: Any, chats: list[list[dict[str, str]]], new_
     for i in range(0, len(chats), 16):
         part = chats[i : i + 16]
         texts = [tokenizer.apply_chat_template(c, tokenize=False, add_generation_prompt=True) for c in part]
-        batch = tokenizer(texts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt")
+        batch = tokenizer(texts, add_special_tokens=False, padding=True, padding_side="left", return_tensors="pt").to(
+            model.device
+        )
         with torch.inference_mode():
             out = model.generate(
                 input_ids=batch["input_ids"],
@@ -60,6 +64,11 @@ def declines(text: str) -> bool:
     return any(sentence.rstrip(".") in text for sentence in phrasing.DONT_KNOW + phrasing.NO_PASSAGE)
 
 
+def contains(answer: str, value: str) -> bool:
+    """Whether a value stands in an answer as a whole: "2" does not stand in "21"."""
+    return re.search(rf"(?<!\w){re.escape(value)}(?!\w)", answer, re.IGNORECASE) is not None
+
+
 def ratio(hits: list[bool]) -> float:
     """Share of true values; -1 when there are none."""
     return sum(hits) / len(hits) if hits else -1.0
@@ -71,8 +80,8 @@ def score(samples: list[Sample], answers: list[str]) -> dict[str, float]:
     told = [(s, a) for s, a in pairs if s.kinds[-1] == "answer"]
     lost = [a for s, a in pairs if s.kinds[-1] == "decline"]
     return {
-        "value_accuracy": ratio([v.lower() in a.lower() for s, a in told for v in s.required[-1]]),
-        "answer_accuracy": ratio([all(v.lower() in a.lower() for v in s.required[-1]) for s, a in told]),
+        "value_accuracy": ratio([contains(a, v) for s, a in told for v in s.required[-1]]),
+        "answer_accuracy": ratio([all(contains(a, v) for v in s.required[-1]) for s, a in told]),
         "decline_recall": ratio([declines(a) for a in lost]),
         "false_declines": ratio([declines(a) for _, a in told]),
         "exact_text": ratio([a == s.messages[-1]["content"] for s, a in pairs]),
@@ -91,7 +100,7 @@ def loss(model: Any, tokenizer: Any, chats: list[tuple[list[dict[str, str]], boo
         mask = last_run(mask) if last_only else mask
         ids, mask = ids[:1024], mask[:1024]
         with torch.inference_mode():
-            logits = model(input_ids=torch.tensor([ids[:-1]])).logits.float()[0]
+            logits = model(input_ids=torch.tensor([ids[:-1]], device=model.device)).logits.float()[0].cpu()
         each = torch.nn.functional.cross_entropy(logits, torch.tensor(ids[1:]), reduction="none")
         kept = torch.tensor(mask[1:], dtype=torch.float)
         total, count = total + float((each * kept).sum()), count + float(kept.sum())

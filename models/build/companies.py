@@ -37,7 +37,10 @@ SERVICES = "booking, contract, visit, order, appointment, membership"
 
 @dataclass(frozen=True)
 class Company:
-    """One fictional company; `item` and `items` are the singular and plural of what a chat is about."""
+    """One fictional company; `item` and `items` are the singular and plural of what a chat is about.
+
+    `shop` says that the item is a thing that one buys.
+    """
 
     name: str
     trade: str
@@ -46,6 +49,7 @@ class Company:
     email: str
     phone: str
     team: str
+    shop: bool
 
 
 def plural(noun: str) -> tuple[str, str]:
@@ -68,4 +72,4 @@ def company(rng: random.Random, trade: str = "") -> Company:
     box = rng.choice(["help", "support", "care", "service", "team"])
     mail = f"{box}@{base.lower()}.{rng.choice(values.DOMAINS)}"
     team = rng.choice(["team", "support team", "service desk", "customer care", "colleagues", f"{base} team"])
-    return Company(name, firm, item, items, mail, values.phone(rng), team)
+    return Company(name, firm, item, items, mail, values.phone(rng), team, trade in TRADES)

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import argparse
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from models.build import articles, exercises, phrasing, topics
+from models.build import articles, exercises, phrasing, topics, values
 from models.build.articles import Section
 from models.build.companies import Company, company
 from models.build.samples import Sample, sentence
@@ -43,6 +43,7 @@ class Scene:
     sections: list[Section]
     rng: random.Random
     held_out: bool
+    asked: set[tuple[int, frozenset[str]]] = field(default_factory=set)
 
     def outside(self) -> str:
         """A question that none of the sections answers: close to one of them, or about something else."""
@@ -53,21 +54,23 @@ class Scene:
             return self.rng.choice(near)
         if never and pick < 0.8:
             return self.rng.choice(never)
-        present = {section.title for section in self.sections}
+        shown = {section.group for section in self.sections}
         while True:
-            topic = self.rng.choice(topics.topics(self.held_out))
-            if not any(known.startswith(name) for name in topic.titles for known in present):
-                slots = topic.slots(self.firm, self.rng)
-                return Filled(topic.facts[0], slots).write(self.rng.choice(topic.facts).asks, self.rng)
+            topic = self.rng.choice([t for t in topics.topics(self.held_out) if t.group not in shown])
+            ask = self.rng.choice(self.rng.choice(topic.facts).asks)
+            if len(ask.split()) > 5:  # a shorter one could mean anything
+                return topics.fill(ask, topic.slots(self.firm, self.rng), self.rng)
 
 
-def scene(rng: random.Random, passages: int, short: bool, prose: float, held_out: bool) -> Scene:
+def scene(
+    rng: random.Random, passages: int, short: bool, prose: float, held_out: bool, firm: Company | None = None
+) -> Scene:
     """A company, a style and that many sections, mostly of neighbouring topics so that they resemble each other."""
     known = topics.topics(held_out)
     topic = rng.choice(known)
-    firm = company(rng, rng.choice(topic.trades) if topic.trades else "")
+    firm = firm or company(rng, rng.choice(topic.trades) if topic.trades else "")
     values_of: dict[str, dict[str, str]] = {}
-    seen: set[frozenset[str]] = set()
+    seen: set[tuple[str, frozenset[str]]] = set()
     sections: list[Section] = []
     while len(sections) < passages:
         if rng.random() >= prose:
@@ -82,21 +85,21 @@ def scene(rng: random.Random, passages: int, short: bool, prose: float, held_out
             slots = values_of.setdefault(topic.name, topic.slots(firm, rng))
             made = articles.topic_section(firm, rng, topic, slots, short)
             # A second passage on one topic must bring other facts, or a question would have two places.
-            uses = {one.fact.uses for one in made.facts}
+            uses = {(topic.name, one.fact.uses) for one in made.facts}
             if uses and not uses & seen:
                 seen |= uses
                 sections.append(made)
             near = [t for t in known if t.group == topic.group] if rng.random() < 0.6 else known
             topic = topic if rng.random() < 0.25 else rng.choice(near)
     rng.shuffle(sections)
-    shown = {one.fact.uses for section in sections for one in section.facts if one.fact.uses}
-    sections = [without_answered(section, shown) for section in sections]
+    sections = [without_answered(section, seen) for section in sections]
     return Scene(firm, phrasing.style(firm, rng), sections, rng, held_out)
 
 
-def without_answered(section: Section, shown: set[frozenset[str]]) -> Section:
-    """The section, what another one states no longer counted as left out."""
-    return replace(section, left_out=tuple(one for one in section.left_out if one.fact.uses not in shown))
+def without_answered(section: Section, shown: set[tuple[str, frozenset[str]]]) -> Section:
+    """The section, what another one on its topic states no longer counted as left out."""
+    left = tuple(one for one in section.left_out if (section.topic, one.fact.uses) not in shown)
+    return replace(section, left_out=left)
 
 
 def answer_to(one: Filled, how: phrasing.Style, rng: random.Random) -> tuple[list[str], list[str]]:
@@ -119,8 +122,12 @@ def answer_to(one: Filled, how: phrasing.Style, rng: random.Random) -> tuple[lis
 
 def one_answer(now: Scene) -> tuple[str, list[str], list[str]]:
     """A question about one fact, the sentences of its answer (with the citation) and the required values."""
-    number = now.rng.choice([i for i, section in enumerate(now.sections) if section.facts])
-    chosen = now.rng.choice(now.sections[number].facts)
+    known = [(i, one) for i, section in enumerate(now.sections) for one in section.facts]
+    # A procedure does not fit into one sentence; what was asked is not asked again.
+    fitting = [(i, one) for i, one in known if one.fact.says or not now.how.words] or known
+    new = [(i, one) for i, one in fitting if (id(one.slots), one.fact.uses) not in now.asked]
+    number, chosen = now.rng.choice(new or fitting)
+    now.asked.add((id(chosen.slots), chosen.fact.uses))
     ask = chosen.write(chosen.fact.asks, now.rng)
     say, required = answer_to(chosen, now.how, now.rng)
     if now.how.cite:
@@ -132,8 +139,9 @@ def one_answer(now: Scene) -> tuple[str, list[str], list[str]]:
 def user_voice(text: str, now: Scene, first: bool) -> tuple[str, bool]:
     """The question as a customer types it, and whether it is angry."""
     rng = now.rng
-    lead = rng.choice(phrasing.LEADS if first else phrasing.FOLLOW)
-    lead = lead.format(item=now.firm.item, company=now.firm.name)
+    openings = phrasing.LEADS + phrasing.BUYERS if now.firm.shop else phrasing.LEADS
+    lead = rng.choice(openings if first else phrasing.FOLLOW)
+    lead = topics.fill(lead, phrasing.nouns(now.firm), rng) + " " * lead.endswith(" ")
     if lead and lead[-2:-1] not in ".!:?":
         text = text[:1].lower() + text[1:] if not text.startswith(("I ", "I'")) else text
     text = lead + text
@@ -149,7 +157,8 @@ def user_voice(text: str, now: Scene, first: bool) -> tuple[str, bool]:
 def exchange(now: Scene, first: bool, unknown: float) -> tuple[str, str, str, list[str]]:
     """One round: question, answer, kind and required values; `unknown` is the share without an answer."""
     rng = now.rng
-    if rng.random() < unknown:
+    order_known = not now.how.ask_order or not first or rng.random() < 0.5
+    if order_known and rng.random() < unknown:
         ask, angry = user_voice(now.outside(), now, first)
         text, required = phrasing.decline(now.firm, now.how, True, angry, rng)
         return ask, text, "decline", required
@@ -162,8 +171,10 @@ def exchange(now: Scene, first: bool, unknown: float) -> tuple[str, str, str, li
             )
             says, required = says + more_say, required + more
     ask, angry = user_voice(asks, now, first)
-    if now.how.ask_order and first:
+    if not order_known:
         return ask, rng.choice(phrasing.ASK_ORDER), "chat", []
+    if now.how.ask_order and first:
+        ask = f"My order number is {values.code(rng)}. {ask}"
     return ask, phrasing.dress(says, now.how, angry, rng), "answer", required
 
 
@@ -203,7 +214,7 @@ def exact(rng: random.Random, hard: Difficulty = FULL, held_out: bool = False, p
         made.reply(text, "chat", [])
         return made
     for i in range(rng.choice([0, 0, 0, 0, 1, 2])):
-        old = replace(scene(rng, 1, True, FULL.prose, held_out), firm=now.firm, how=now.how)
+        old = replace(scene(rng, 1, True, FULL.prose, held_out, now.firm), how=now.how)
         ask, text, _, _ = exchange(old, i == 0, hard.unknown)
         if rng.random() < 0.4:
             ask, text = small_talk(now)

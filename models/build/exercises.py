@@ -68,7 +68,11 @@ def finding(rng: random.Random, held_out: bool) -> Sample:
             continue
         # Its beginning is what an answer has to start with, and far easier to find than a word in its middle.
         first = " ".join(line.split()[: rng.randint(1, 4)]).rstrip(",.:?!")
-        words = first if rng.random() < 0.5 else " ".join(rng.sample(found, min(len(found), rng.randint(2, 4))))
+        words = (
+            first
+            if read.count(first.lower()) == 1 and rng.random() < 0.5
+            else " ".join(rng.sample(found, min(len(found), rng.randint(2, 4))))
+        )
         ask = rng.choice(["{w}?", "{w}", "What about {w}?", "what do you say about {w}"]).format(w=words)
         made.add("user", articles.prompt_text(shown, ask) if len(made.messages) == 1 else f"Question: {ask}")
         made.reply(sentence(line), "copy", [])

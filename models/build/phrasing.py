@@ -119,9 +119,9 @@ SORRY = values.options(
 LEADS = values.options(
     "||||||||Hello, |Hi, |Hi! |Good morning. |Quick question: |Hey, |Excuse me, |Please tell me: |"
     "One question: |"
-    "I have a question. |I bought a {item} from you. |It is about my {item}. |Hello {company}, |"
-    "My {item} came last week. "
+    "I have a question. |It is about my {item}. |Hello {company}, "
 )
+BUYERS = values.options("I bought a {item} from you. |My {item} came last week. |I have a {item} of yours. ")
 FOLLOW = values.options("And |Okay, and |Thanks. |Thank you. |And one more thing: |Also, |Good. |I see. |Great, ")
 ABOUT = values.options(
     "I have a question about the {e}.|Hi, it is about the {e}.|Can you tell me something about the {e}?|The {e}.|"
@@ -242,16 +242,15 @@ def system_text(firm: Company, how: Style, passages: bool, rng: random.Random) -
 
 def dress(core: list[str], how: Style, angry: bool, rng: random.Random) -> str:
     """An answer in a style: `core` holds one text for each part of the question."""
+    sorry = rng.choice(SORRY).strip() if how.tone == "calm" else ""
     if how.shape or (len(core) > 3 and how.tone != "brief" and rng.random() < 0.5):
         body = "\n".join(f"- {part}" if how.shape == "bullets" else f"{i}. {part}" for i, part in enumerate(core, 1))
-        start = "\n" if how.greeting else ""
-        text = (how.greeting + start if how.greeting else "") + body
-        return text + (f"\n{how.sign_off}" if how.sign_off else "")
-    opener = how.greeting + " " if how.greeting else pick(OPENERS[how.tone], rng)
+        return "\n".join(part for part in (how.greeting, sorry, body, how.sign_off) if part)
     if angry and how.tone not in ("brief", "calm"):
-        opener = (how.greeting + " " if how.greeting else "") + rng.choice(SORRY)
-    closer = f" {how.sign_off}" if how.sign_off else pick(CLOSERS[how.tone], rng)
-    return opener + " ".join(core) + closer
+        sorry = rng.choice(SORRY).strip()
+    opener = " ".join(part for part in (how.greeting, sorry) if part) or pick(OPENERS[how.tone], rng).strip()
+    closer = pick(CLOSERS[how.tone], rng).strip() if how.tone == "calm" or not how.sign_off else ""
+    return " ".join(part for part in (opener, *core, closer, how.sign_off) if part)
 
 
 def decline(firm: Company, how: Style, passages: bool, angry: bool, rng: random.Random) -> tuple[str, list[str]]:
@@ -259,6 +258,9 @@ def decline(firm: Company, how: Style, passages: bool, angry: bool, rng: random.
     slots = nouns(firm) | {"contact": how.contact}
     offer = topics.fill(rng.choice(OFFERS if how.contact else OFFERS_PLAIN), slots, rng)
     reason = rng.choice(DONT_KNOW if passages else NO_PASSAGE)
+    if how.words:  # one sentence was asked for
+        rest = offer if offer.startswith("I ") else offer[:1].lower() + offer[1:]
+        return f"{reason.rstrip('.')}; {rest}", [how.contact] if how.contact else []
     start = how.greeting + " " if how.greeting else ""
     if how.tone == "calm" or (angry and how.tone != "brief"):
         start += rng.choice(SORRY)

@@ -214,6 +214,7 @@ class Run:
             if now - checked > self.args.check_minutes * 60:
                 self.note(check=self.step, tokens=self.tokens, **check(self.model, source, self.args.check_samples))
                 checked = noted = time.monotonic()
+                seen = total = count = 0.0
                 self.elapsed = checked - started
         self.save()
         if not stopped:

@@ -49,12 +49,17 @@ def paragraphs(corpus: Path) -> list[Paragraph]:
     return list(known.values())
 
 
-def holding(text: str, answer: str) -> str:
-    """The sentence of `text` in which `answer` stands; ValueError when none does."""
-    for one in SENTENCE_END.split(text):
-        if answer.lower() in one.lower():
-            return one.strip()
-    raise ValueError("the answer runs over several sentences")
+def holding(text: str, answer: str, question: str) -> str:
+    """The sentence of `text` in which `answer` stands, of several the one that shares most words with the question.
+
+    ValueError when the answer runs over several sentences.
+    """
+    whole = re.compile(rf"(?<!\w){re.escape(answer)}(?!\w)", re.IGNORECASE)
+    found = [one.strip() for one in SENTENCE_END.split(text) if whole.search(one)]
+    asked = set(re.findall(r"\w{4,}", question.lower()))
+    if not found:
+        raise ValueError("the answer runs over several sentences")
+    return max(found, key=lambda one: len(asked & set(re.findall(r"\w{4,}", one.lower()))))
 
 
 def window(text: str, keep: str, words: int) -> str:
@@ -74,7 +79,7 @@ def reading(known: list[Paragraph], rng: random.Random, rounds: int) -> Sample:
     asked = rng.sample(chosen.asked, min(rounds, len(chosen.asked)))
     if rounds == 1 and asked[0][1]:
         try:
-            text = window(chosen.text, holding(chosen.text, asked[0][1]), rng.choice([50, 80, 110]))
+            text = window(chosen.text, holding(chosen.text, asked[0][1], asked[0][0]), rng.choice([50, 80, 110]))
         except ValueError:
             text = chosen.text
     else:
@@ -89,19 +94,19 @@ def reading(known: list[Paragraph], rng: random.Random, rounds: int) -> Sample:
     for i, (question, answer) in enumerate(asked):
         prompt = articles.prompt_text(sections, question)
         made.add("user", prompt if i == 0 else f"Question: {question}")
-        made.reply(*reply(text, answer, firm, how, shown.index(text) + 1, rng))
+        made.reply(*reply(text, question, answer, firm, how, shown.index(text) + 1, rng))
     return made
 
 
 def reply(
-    text: str, answer: str, firm: Company, how: phrasing.Style, number: int, rng: random.Random
+    text: str, question: str, answer: str, firm: Company, how: phrasing.Style, number: int, rng: random.Random
 ) -> tuple[str, str, list[str]]:
     """The answer in a style, its kind and what it must contain."""
     if not answer or answer.lower() not in text.lower():
         said, required = phrasing.decline(firm, how, True, False, rng)
         return said, "decline", required
     try:
-        said = holding(text, answer)
+        said = holding(text, answer, question)
     except ValueError:
         said = answer
     if len(said.split()) > (how.words or 45):

@@ -32,4 +32,4 @@ class Sample:
 def sentence(text: str) -> str:
     """The text with a capital at its beginning and a stop at its end."""
     text = text.strip()
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
+    return text[:1].upper() + text[1:].rstrip(":") + ("" if text.endswith((".", "?", "!")) else ".")

@@ -26,6 +26,7 @@ SLOT = re.compile(r"\{(\w+)\}")
 ARTICLE = re.compile(r"\b([Aa]) \{(\w+)\}")
 VOWELS = "aeioAEIO"
 NOUNS = {"company", "item", "items"}
+DURATIONS, CONTACTS = ("hours", "days", "months", "years"), ("phone", "email", "person")
 HELD_ASKS = 2  # questions of a fact, the last ones, that training never sees; of the texts it is the last one
 
 
@@ -171,6 +172,7 @@ def state(one: Filled, rng: random.Random) -> Filled:
 
 
 def kinds(fact: Fact) -> set[str]:
-    """The kinds of values that stand in the statements of a fact."""
+    """The kinds of values in the statements of a fact; kinds that answer the same questions count as one."""
     slots = {s for pattern in fact.states for s in SLOT.findall(pattern)} - NOUNS - {"e", "q"}
-    return {s.rstrip("0123456789") for s in slots}
+    names = {s.rstrip("0123456789") for s in slots}
+    return {"time" if name in DURATIONS else "contact" if name in CONTACTS else name for name in names}

@@ -137,6 +137,18 @@ def test_processes_beside_the_training_follow_its_progress(tokenizer: Any) -> No
     assert [next(batches)[0].shape[1] for _ in range(6)][-1] == plan_at(1.0).length
 
 
+def test_a_signal_to_all_processes_leaves_the_training_its_data(tokenizer: Any) -> None:
+    import multiprocessing
+    import os
+    import signal
+
+    _, batches = stream(Source(tokenizer, None, 1), 0.2, 1, workers=1)
+    next(batches)
+    for worker in multiprocessing.active_children():
+        os.kill(worker.pid or 0, signal.SIGTERM)
+    assert all(len(next(batches)) == 4 for _ in range(6))
+
+
 def test_the_weights_load_and_answer(tokenizer: Any) -> None:
     import torch
     from transformers import AutoModelForCausalLM

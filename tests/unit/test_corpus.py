@@ -108,7 +108,7 @@ def test_an_unanswerable_question_has_none_of_its_values_in_the_passages_on_its_
         sections = corpus.scene(rng, 4, False, 0.7, False).sections
         for one in (one for section in sections for one in section.left_out):
             same = [s.text for s in sections if any(fact.slots is one.slots for fact in s.facts)]
-            telling = [one.slots[slot] for slot in one.fact.uses if len(one.slots[slot]) > 3]
+            telling = [one.slots[slot] for slot in one.fact.uses if len(one.slots[slot]) > 9]
             assert not telling or not all(value in text for value in telling for text in same)
 
 
