@@ -50,7 +50,7 @@ PLAN = (
         share=0.18,
         unknown=0.18,
         prose=0.5,
-        mix={"copy": 0.06, "find": 0.10, "short": 0.16, "dense": 0.28, "exact": 0.34, "reading": 0.06},
+        mix={"copy": 0.06, "find": 0.08, "short": 0.14, "dense": 0.26, "exact": 0.33, "bare": 0.07, "reading": 0.06},
     ),
 )
 PROMPT_WEIGHT = 0.2  # loss weight of what the assistant does not write, at first

@@ -115,7 +115,11 @@ class Run:
         self.tokenizer = AutoTokenizer.from_pretrained(args.tokenizer)
         self.device = "cuda" if self.preset.workers and torch.cuda.is_available() else "cpu"
         self.model = new_model(self.preset, self.tokenizer)
-        if args.word_vectors:
+        if args.start:
+            from transformers import LlamaForCausalLM
+
+            self.model = LlamaForCausalLM.from_pretrained(args.start, dtype=torch.float32)
+        elif args.word_vectors:
             self.model.model.embed_tokens.weight.data = word_vectors(
                 self.tokenizer, args.word_vectors, self.preset.hidden
             )
@@ -251,6 +255,7 @@ def main() -> None:
     parser.add_argument("--preset", choices=PRESETS, default="cpu")
     parser.add_argument("--tokenizer", type=Path, default=Path("models/embedded"))
     parser.add_argument("--corpus", type=Path, help="folder with *.jsonl.zst; only generated text without it")
+    parser.add_argument("--start", type=Path, help="folder of an exported model to train further, instead of a new one")
     parser.add_argument("--word-vectors", type=Path, help="folder of all-MiniLM-L6-v2; random embeddings without it")
     parser.add_argument("--work", type=Path, required=True, help="folder for checkpoint and log")
     parser.add_argument("--hours", type=float, default=1.5, help="time limit, earlier runs of this checkpoint included")
