@@ -47,7 +47,8 @@ def help_pages(folder: Path, index: Path, count: int) -> tuple[list[RealQuestion
         name = page["doc_id"].replace("/", "-") + ".md"
         (pages / name).write_text(f"# {page['title']}\n\n{page['text']}\n", encoding="utf-8")
     retriever = HybridRetriever(index / "index")
-    retriever.index([pages], lambda done, total, name: print(f"indexed {done} of {total}", end="\r", flush=True))
+    print(f"indexing {len(list(pages.iterdir()))} pages, which takes minutes the first time ...", flush=True)
+    retriever.index([pages])
     asked = random.Random(7).sample(rows(folder / "va_help_questions.jsonl.gz"), count)
     made, found = [], 0
     for row in asked:
