@@ -106,16 +106,17 @@ def print_shares(graded: Sequence[Graded]) -> None:
         right = sum(one.grade.right for one in answerable)
         found, required = sum(one.grade.found for one in answerable), sum(one.grade.required for one in answerable)
         print(
-            f"{arm:<12} {_share(right, len(answerable)):>16} {found / max(required, 1):>8.1%} "
-            f"{_share(sum(one.grade.declined for one in unanswerable), len(unanswerable)):>17} "
-            f"{_share(sum(one.grade.declined for one in answerable), len(answerable)):>17} "
+            f"{arm:<12} {share(right, len(answerable)):>16} {found / max(required, 1):>8.1%} "
+            f"{share(sum(one.grade.declined for one in unanswerable), len(unanswerable)):>17} "
+            f"{share(sum(one.grade.declined for one in answerable), len(answerable)):>17} "
             f"{sum(one.total_s for one in mine) / max(len(mine), 1):>9.2f}"
         )
     with_sources = [one for one in graded if one.arm.endswith("prompt") and one.question.answerable]
     if with_sources:
         hits = sum(one.retrieved for one in with_sources)
-        print(f"the right article was among the passages: {_share(hits, len(with_sources))}")
+        print(f"the right article was among the passages: {share(hits, len(with_sources))}")
 
 
-def _share(part: int, whole: int) -> str:
+def share(part: int, whole: int) -> str:
+    """`part/whole (percentage)`, or a dash when there is nothing to share."""
     return f"{part}/{whole} ({part / whole:.1%})" if whole else "-"

@@ -187,13 +187,12 @@ def steps_section(firm: Company, rng: random.Random) -> Section:
         "What are the steps to {g}?",
     )
     fact = topics.Fact((), asks, ())
-    other = topics.Fact((), asks, ())
     lost = house.steps(house.thing(rng), firm, rng)[2]
     return Section(
         f"{one.name}: {rng.choice(SECTIONS)}",
         text,
         (Filled(fact, {"g": asked, "e": one.name}, tuple(steps)),),
-        (Filled(other, {"g": lost, "e": ""}),),
+        (Filled(fact, {"g": lost, "e": ""}),),
     )
 
 

@@ -23,33 +23,30 @@ HELD_OUT = 60
 class Phase:
     """A part of the training, from progress `start` (0 to 1) on.
 
-    `rows` of `length` tokens make a step; the loss sees `share` of their places; of the questions about passages
-    `unknown` have no answer; of the passages `prose` are people's texts, the others lists and house names; `mix` are
-    the sources by number of conversations.
+    `rows` of `length` tokens make a step; the loss sees `share` of their places; `hard` is what is asked of the
+    reader; `mix` are the sources by number of conversations.
     """
 
     start: float
     rows: int
     length: int
     share: float
-    unknown: float
-    prose: float
+    hard: Difficulty
     mix: dict[str, float]
 
 
 # Copying first, then reading short prompts, then long ones. A model that cannot read yet declines whatever it may,
 # so questions without an answer become many only at the end.
 PLAN = (
-    Phase(0.00, 8, 320, 0.5, 0.05, 0.3, {"copy": 0.90, "short": 0.08, "bare": 0.02}),
-    Phase(0.11, 8, 512, 0.5, 0.05, 0.3, {"copy": 0.50, "find": 0.10, "short": 0.36, "real": 0.04}),
-    Phase(0.45, 8, 512, 0.3, 0.03, 0.35, {"copy": 0.16, "find": 0.26, "short": 0.50, "dense": 0.08}),
+    Phase(0.00, 8, 320, 0.5, Difficulty(0.05, 0.3), {"copy": 0.90, "short": 0.08, "bare": 0.02}),
+    Phase(0.11, 8, 512, 0.5, Difficulty(0.05, 0.3), {"copy": 0.50, "find": 0.10, "short": 0.36, "real": 0.04}),
+    Phase(0.45, 8, 512, 0.3, Difficulty(0.03, 0.35), {"copy": 0.16, "find": 0.26, "short": 0.50, "dense": 0.08}),
     Phase(
         start=0.80,
         rows=4,
         length=1024,
         share=0.18,
-        unknown=0.18,
-        prose=0.5,
+        hard=Difficulty(unknown=0.18, prose=0.5),
         mix={"copy": 0.06, "find": 0.08, "short": 0.14, "dense": 0.26, "exact": 0.33, "bare": 0.07, "reading": 0.06},
     ),
 )
@@ -77,9 +74,8 @@ class Source:
     Without a corpus folder, `real` gives `bare` chats and `reading` gives the shape `exact`.
     """
 
-    def __init__(self, tokenizer: Any, folder: Path | None, seed: int) -> None:
+    def __init__(self, tokenizer: Any, folder: Path | None) -> None:
         self.tokenizer = tokenizer
-        self.rng = random.Random(seed)
         self.real: dict[str, list[Chat]] = {}
         self.paragraphs: list[reading.Paragraph] = []
         if folder:
@@ -99,19 +95,16 @@ class Source:
             mask = last_run(mask)
         return ids, [1.0 if m else prompt_weight for m in mask]
 
-    def draw(self, phase: Phase, prompt_weight: float) -> Row:
+    def draw(self, phase: Phase, prompt_weight: float, rng: random.Random) -> Row:
         """One conversation of a phase's mixture."""
-        mix = phase.mix
-        name = self.rng.choices(list(mix), list(mix.values()))[0]
+        name = rng.choices(list(phase.mix), list(phase.mix.values()))[0]
         if name == "real" and self.real:
-            kind = self.rng.choices(list(REAL), list(REAL.values()))[0]
-            return self.encode(self.rng.choice(self.real[kind]), False, prompt_weight)
+            kind = rng.choices(list(REAL), list(REAL.values()))[0]
+            return self.encode(rng.choice(self.real[kind]), False, prompt_weight)
         if name == "reading" and self.paragraphs:
-            made = reading.reading(self.paragraphs, self.rng, self.rng.choice([1, 3, 6]))
+            made = reading.reading(self.paragraphs, rng, rng.choice([1, 3, 6]))
         else:
-            made = corpus.sample(
-                self.rng, {"real": "bare", "reading": "exact"}.get(name, name), Difficulty(phase.unknown, phase.prose)
-            )
+            made = corpus.sample(rng, {"real": "bare", "reading": "exact"}.get(name, name), phase.hard)
         if name == "copy":
             prompt_weight = 0.0  # its prompts are random: nothing to learn from
         # Earlier answers whose passages are gone count no more than the prompt.
@@ -121,11 +114,10 @@ class Source:
 def pack(pool: list[Row], length: int, pad: int) -> Row:
     """Take conversations out of `pool`, largest first that still fits, to fill one row of `length` + 1 ids.
 
-    Every row begins with the beginning of a conversation; one that is longer than the row is cut at its end.
+    Every row begins with the beginning of a conversation; none of the pool may be longer than the row.
     """
     room = length + 1
     ids, weights = pool.pop(0)
-    ids, weights = ids[:room], weights[:room]
     while True:
         fitting = [i for i, (other, _) in enumerate(pool) if len(other) <= room - len(ids)]
         if not fitting:
@@ -166,7 +158,7 @@ class Batches:
         from torch.utils.data import get_worker_info
 
         worker = get_worker_info()
-        self.source.rng = random.Random(f"{self.seed} {worker.id if worker else 0}")
+        rng = random.Random(f"{self.seed} {worker.id if worker else 0}")
         pool: list[Row] = []
         while True:
             progress = self.progress.value
@@ -177,7 +169,7 @@ class Batches:
                 # A conversation longer than the row would lose its last answers.
                 pool = [row for row in pool if len(row[0]) <= phase.length + 1]
                 while len(pool) < 48:
-                    row = self.source.draw(phase, prompt_weight)
+                    row = self.source.draw(phase, prompt_weight, rng)
                     if len(row[0]) <= phase.length + 1:
                         pool.append(row)
                 rows.append(pack(pool, phase.length, self.source.tokenizer.pad_token_id))

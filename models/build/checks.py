@@ -1,14 +1,9 @@
-"""Checks a model on generated questions about companies it has not seen: losses, copied values, declining.
-
-.venv/bin/python -m models.build.checks models/embedded --samples 100 --show 5
-"""
+"""Checks a model on generated questions about companies it has not seen: losses, copied values, declining."""
 
 from __future__ import annotations
 
-import argparse
 import random
 import re
-from pathlib import Path
 from typing import Any
 
 from models.build import corpus, phrasing
@@ -19,13 +14,13 @@ from models.build.tokenizer import render
 SEED = 990_001  # far from every training seed
 
 
-def held_out(count: int, seed: int = SEED, passages: int = 0, hard: Difficulty = FULL) -> list[Sample]:
+def held_out(count: int, passages: int = 0, hard: Difficulty = FULL) -> list[Sample]:
     """Conversations in the shape of the application whose last answer needs values, or declines.
 
     Their companies are none that training draws, nor are texts and questions of the topics; lists and house names
     have the patterns of the training. `passages` 0 means two to five.
     """
-    rng = random.Random(seed)
+    rng = random.Random(SEED)
     made: list[Sample] = []
     while len(made) < count:
         one = corpus.exact(rng, hard, held_out=True, passages=passages)
@@ -127,33 +122,3 @@ def check(model: Any, source: Any, count: int) -> dict[str, float]:
     found = losses(model, source, max(4, count // 4)) | score(samples, answers)
     model.train()
     return found
-
-
-def main() -> None:
-    """Score a saved model, and print some of its answers."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path)
-    parser.add_argument("--samples", type=int, default=100)
-    parser.add_argument("--show", type=int, default=0, help="answers to print")
-    parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--corpus", type=Path, help="folder with *.jsonl.zst, for losses on real text")
-    args = parser.parse_args()
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    from models.build.batches import Source
-
-    tokenizer = AutoTokenizer.from_pretrained(args.model)
-    model = AutoModelForCausalLM.from_pretrained(args.model, dtype=torch.float32)
-    samples = held_out(args.samples, args.seed)
-    answers = generate(model, tokenizer, [s.messages[:-1] for s in samples])
-    for one, answer in list(zip(samples, answers, strict=True))[: args.show]:
-        for message in one.messages:
-            print(f"<{message['role']}> {message['content']}")
-        print(f"<model> {answer}\n")
-    for name, value in (score(samples, answers) | losses(model, Source(tokenizer, args.corpus, 0), 40)).items():
-        print(f"{name}: {value:.3f}")
-
-
-if __name__ == "__main__":
-    main()

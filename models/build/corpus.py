@@ -102,7 +102,13 @@ def without_answered(section: Section, shown: set[tuple[str, frozenset[str]]]) -
     return replace(section, left_out=left)
 
 
-def answer_to(one: Filled, how: phrasing.Style, rng: random.Random) -> tuple[list[str], list[str]]:
+def answer_to(one: Filled, number: int, how: phrasing.Style, rng: random.Random) -> tuple[list[str], list[str]]:
+    """The sentences of an answer from passage `number`, cited if need be, and the values that it must contain."""
+    say, required = uncited(one, how, rng)
+    return phrasing.cited(say, number, how), [*required, f"[{number}]"] if how.cite else required
+
+
+def uncited(one: Filled, how: phrasing.Style, rng: random.Random) -> tuple[list[str], list[str]]:
     """The sentences of an answer and the values that it must contain.
 
     Half of them are the article's own sentences: copying them works for any fact, known patterns would not.
@@ -121,19 +127,15 @@ def answer_to(one: Filled, how: phrasing.Style, rng: random.Random) -> tuple[lis
 
 
 def one_answer(now: Scene) -> tuple[str, list[str], list[str]]:
-    """A question about one fact, the sentences of its answer (with the citation) and the required values."""
-    known = [(i, one) for i, section in enumerate(now.sections) for one in section.facts]
+    """A question about one fact, the sentences of its answer and the required values."""
+    known = [(i, one) for i, section in enumerate(now.sections, 1) for one in section.facts]
     # A procedure does not fit into one sentence; what was asked is not asked again.
     fitting = [(i, one) for i, one in known if one.fact.says or not now.how.words] or known
     new = [(i, one) for i, one in fitting if (id(one.slots), one.fact.uses) not in now.asked]
     number, chosen = now.rng.choice(new or fitting)
     now.asked.add((id(chosen.slots), chosen.fact.uses))
     ask = chosen.write(chosen.fact.asks, now.rng)
-    say, required = answer_to(chosen, now.how, now.rng)
-    if now.how.cite:
-        say = [f"{part} [{number + 1}]" for part in say]
-        required = [*required, f"[{number + 1}]"]
-    return ask, say, required
+    return ask, *answer_to(chosen, number, now.how, now.rng)
 
 
 def user_voice(text: str, now: Scene, first: bool) -> tuple[str, bool]:
@@ -185,11 +187,6 @@ def small_talk(now: Scene) -> tuple[str, str]:
     return phrasing.pick(remark, now.rng).format(**slots), phrasing.pick(answer, now.rng).format(**slots)
 
 
-def with_passages(now: Scene, question: str) -> str:
-    """The user message of the prompt arms."""
-    return articles.prompt_text(now.sections, question)
-
-
 def dense(rng: random.Random, passages: int, short: bool, rounds: int, hard: Difficulty, held_out: bool) -> Sample:
     """Passages once, then several rounds about them."""
     now = scene(rng, passages, short, hard.prose, held_out)
@@ -198,7 +195,7 @@ def dense(rng: random.Random, passages: int, short: bool, rounds: int, hard: Dif
     prefix = rng.choice(["Question: ", "Question: ", ""])
     for i in range(rounds):
         ask, text, kind, required = exchange(now, i == 0, hard.unknown)
-        made.add("user", with_passages(now, ask) if i == 0 else prefix + ask)
+        made.add("user", articles.prompt_text(now.sections, ask) if i == 0 else prefix + ask)
         made.reply(text, kind, required)
     return made
 
@@ -210,7 +207,7 @@ def exact(rng: random.Random, hard: Difficulty = FULL, held_out: bool = False, p
     made.add("system", phrasing.system_text(now.firm, now.how, True, rng))
     if rng.random() < 0.06:
         ask, text = small_talk(now)
-        made.add("user", with_passages(now, ask))
+        made.add("user", articles.prompt_text(now.sections, ask))
         made.reply(text, "chat", [])
         return made
     for i in range(rng.choice([0, 0, 0, 0, 1, 2])):
@@ -225,7 +222,7 @@ def exact(rng: random.Random, hard: Difficulty = FULL, held_out: bool = False, p
         follow_up(now, made, rng.choice(named))
     else:
         ask, text, kind, required = exchange(now, len(made.messages) == 1, hard.unknown)
-        made.add("user", with_passages(now, ask))
+        made.add("user", articles.prompt_text(now.sections, ask))
         made.reply(text, kind, required)
     return made
 
@@ -237,11 +234,9 @@ def follow_up(now: Scene, made: Sample, one: Filled) -> None:
     made.reply(topics.fill(rng.choice(phrasing.WHAT_ABOUT), one.slots, rng), "chat", [])
     it = replace(one, slots=one.slots | {"q": "it"})
     ask = it.write(one.fact.asks, rng).replace("the it", "it").replace("my it", "it").replace("The it", "It")
-    say, required = answer_to(one, now.how, rng)
-    if now.how.cite:
-        number = next(i for i, section in enumerate(now.sections, 1) if one in section.facts)
-        say, required = [f"{part} [{number}]" for part in say], [*required, f"[{number}]"]
-    made.add("user", with_passages(now, ask))
+    number = next(i for i, section in enumerate(now.sections, 1) if one in section.facts)
+    say, required = answer_to(one, number, now.how, rng)
+    made.add("user", articles.prompt_text(now.sections, ask))
     made.reply(phrasing.dress(say, now.how, False, rng), "answer", required)
 
 

@@ -19,10 +19,9 @@ from typing import Any
 from core.types import ArmSpec, Passage, Question, Turn
 from study.facts import Grade, grade
 from study.questions import TestQuestion, read_questions
+from study.run import share
 
 Chat = list[dict[str, str]]
-PARTS = ("synthetic", "arms", "templates", "real", "losses")
-SHIPPED = "friendly"  # the template of the arms
 
 
 class Evaluation:
@@ -82,9 +81,9 @@ def as_chat(prompt: Iterable[Turn]) -> Chat:
     return [{"role": turn.role, "content": turn.text} for turn in prompt]
 
 
-def share(hits: Sequence[bool]) -> str:
-    """`part/whole (percentage)`."""
-    return f"{sum(hits)}/{len(hits)} ({sum(hits) / len(hits):.1%})" if hits else "-"
+def share_of(hits: Sequence[bool]) -> str:
+    """The share of true values, as the study writes it."""
+    return share(sum(hits), len(hits))
 
 
 def shown(line: str, value: str) -> None:
@@ -111,10 +110,10 @@ def synthetic(run: Evaluation) -> None:
         pairs = list(zip(samples, said, strict=True))
         told = [(s.required[-1], a) for s, a in pairs if s.kinds[-1] == "answer"]
         cannot = [declines(a) for s, a in pairs if s.kinds[-1] == "decline"]
-        shown(f"unseen companies, {name}: all facts right", share([all(contains(a, v) for v in r) for r, a in told]))
-        shown(f"unseen companies, {name}: facts", share([contains(a, v) for r, a in told for v in r]))
-        shown(f"unseen companies, {name}: unanswerable declined", share(cannot))
-        shown(f"unseen companies, {name}: wrongly declined", share([declines(a) for _, a in told]))
+        shown(f"unseen companies, {name}: all facts right", share_of([all(contains(a, v) for v in r) for r, a in told]))
+        shown(f"unseen companies, {name}: facts", share_of([contains(a, v) for r, a in told for v in r]))
+        shown(f"unseen companies, {name}: unanswerable declined", share_of(cannot))
+        shown(f"unseen companies, {name}: wrongly declined", share_of([declines(a) for _, a in told]))
 
 
 def print_grades(name: str, questions: Sequence[TestQuestion], grades: Sequence[Grade]) -> None:
@@ -122,10 +121,10 @@ def print_grades(name: str, questions: Sequence[TestQuestion], grades: Sequence[
     pairs = list(zip(questions, grades, strict=True))
     can = [g for q, g in pairs if q.answerable]
     found, required = sum(g.found for g in can), sum(g.required for g in can)
-    shown(f"{name}: all facts right", share([g.right for g in can]))
-    shown(f"{name}: of facts", f"{found}/{required} ({found / max(required, 1):.1%})")
-    shown(f"{name}: unanswerable declined", share([g.declined for q, g in pairs if not q.answerable]))
-    shown(f"{name}: wrongly declined", share([g.declined for g in can]))
+    shown(f"{name}: all facts right", share_of([g.right for g in can]))
+    shown(f"{name}: of facts", share(found, required))
+    shown(f"{name}: unanswerable declined", share_of([g.declined for q, g in pairs if not q.answerable]))
+    shown(f"{name}: wrongly declined", share_of([g.declined for g in can]))
 
 
 def arms(run: Evaluation) -> None:
@@ -136,7 +135,7 @@ def arms(run: Evaluation) -> None:
         adapted = name.startswith("lora")
         if adapted and not run.args.adapter:
             continue
-        spec = ArmSpec(name, SHIPPED, run.args.adapter if adapted else None)
+        spec = ArmSpec(name, run.parts.settings.template, run.args.adapter if adapted else None)
         drafts = [run.drafted(q, spec) for q in questions]
         said = run.answers(name, [chat for chat, _ in drafts], adapted)
         grades = [grade(q, a) for q, a in zip(questions, said, strict=True)]
@@ -150,11 +149,11 @@ def arms(run: Evaluation) -> None:
             right = [g.right for q, g, n in zip(questions, grades, near, strict=True) if q.answerable and n]
             shown(
                 "prompt: right article among the passages",
-                share([n for q, n in zip(questions, near, strict=True) if q.answerable]),
+                share_of([n for q, n in zip(questions, near, strict=True) if q.answerable]),
             )
-            shown("prompt: all facts right where it was", share(right))
+            shown("prompt: all facts right where it was", share_of(right))
     gold = [q for q in questions if q.answerable]
-    chats = [run.rendered(SHIPPED, q.question, q.history, gold_passages(run, q)) for q in gold]
+    chats = [run.rendered(run.parts.settings.template, q.question, q.history, gold_passages(run, q)) for q in gold]
     said = run.answers("gold", chats)
     print_grades("gold article", gold, [grade(q, a) for q, a in zip(gold, said, strict=True)])
 
@@ -168,7 +167,7 @@ def transcripts(run: Evaluation) -> list[str]:
 def gold_passages(run: Evaluation, question: TestQuestion) -> list[Passage]:
     """The passages of the right article, best first, as many as the template takes."""
     found = run.parts.retriever.search(question.question, 200)
-    depth = run.parts.templates.get(SHIPPED).depth
+    depth = run.parts.templates.get(run.parts.settings.template).depth
     return [passage for passage in found if passage.source == question.article][:depth]
 
 
@@ -181,7 +180,7 @@ def templates(run: Evaluation) -> None:
         drafts = [run.drafted(q, ArmSpec("prompt", name)) for q in questions]
         said = run.answers(f"template-{name}", [chat for chat, _ in drafts])
         hits = [check(a, declines(a), len(ps)) for a, (_, ps) in zip(said, drafts, strict=True)]
-        shown(f"template {name}: obeyed", share(hits))
+        shown(f"template {name}: obeyed", share_of(hits))
 
 
 def real(run: Evaluation) -> None:
@@ -193,12 +192,14 @@ def real(run: Evaluation) -> None:
     pages, recall = help_pages(run.args.realdata, run.args.index or run.args.out / "va", run.args.each)
     shown("va_help: right page among the passages", f"{recall:.1%}")
     for name, asked in (("va_help", pages), ("mtrag", multi_turn(run.args.realdata, run.args.each))):
-        said = run.answers(name, [run.rendered(SHIPPED, q.question, q.history, q.passages) for q in asked])
+        said = run.answers(
+            name, [run.rendered(run.parts.settings.template, q.question, q.history, q.passages) for q in asked]
+        )
         can = [(q, a) for q, a in zip(asked, said, strict=True) if q.answerable]
         shown(f"{name}: token F1 of answerable", f"{sum(token_f1(a, q.reference) for q, a in can) / len(can):.3f}")
-        shown(f"{name}: wrongly declined", share([declines(a) for _, a in can]))
+        shown(f"{name}: wrongly declined", share_of([declines(a) for _, a in can]))
         cannot = [declines(a) for q, a in zip(asked, said, strict=True) if not q.answerable]
-        shown(f"{name}: unanswerable declined", share(cannot))
+        shown(f"{name}: unanswerable declined", share_of(cannot))
 
 
 def losses(run: Evaluation) -> None:
@@ -206,11 +207,20 @@ def losses(run: Evaluation) -> None:
     from models.build.batches import Source
     from models.build.checks import losses as measured
 
-    source = Source(run.tokenizer, run.args.corpus, 0)
+    source = Source(run.tokenizer, run.args.corpus)
     with run.without_adapter():
         found = measured(run.model, source, run.args.each)
     for name, value in found.items():
         shown(name.replace("loss_", "loss: "), f"{value:.3f}")
+
+
+PARTS: dict[str, Callable[[Evaluation], None]] = {
+    "synthetic": synthetic,
+    "arms": arms,
+    "templates": templates,
+    "real": real,
+    "losses": losses,
+}
 
 
 def main() -> None:
@@ -231,15 +241,8 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     run = Evaluation(args)
-    steps: dict[str, Callable[[Evaluation], Any]] = {
-        "synthetic": synthetic,
-        "arms": arms,
-        "templates": templates,
-        "real": real,
-        "losses": losses,
-    }
     for part in args.parts:
-        steps[part](run)
+        PARTS[part](run)
 
 
 if __name__ == "__main__":

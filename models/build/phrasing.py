@@ -240,6 +240,11 @@ def system_text(firm: Company, how: Style, passages: bool, rng: random.Random) -
     return " ".join([f"You are {pick(AGENTS, rng)} {firm.name}.", *[r for r in rules if r]])
 
 
+def cited(parts: list[str], number: int, how: Style) -> list[str]:
+    """Every part with the number of its passage, when the style wants it."""
+    return [f"{part} [{number}]" for part in parts] if how.cite else parts
+
+
 def dress(core: list[str], how: Style, angry: bool, rng: random.Random) -> str:
     """An answer in a style: `core` holds one text for each part of the question."""
     sorry = rng.choice(SORRY).strip() if how.tone == "calm" else ""

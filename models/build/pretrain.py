@@ -171,7 +171,7 @@ class Run:
         from models.build.batches import Source, stream
         from models.build.checks import check
 
-        source = Source(self.tokenizer, self.args.corpus, self.args.seed)
+        source = Source(self.tokenizer, self.args.corpus)
         shared, batches = stream(source, self.preset.rows, self.args.seed + self.step, self.preset.workers)
         loss_of = make_loss(self.model, self.device)
         fast = torch.compile(loss_of, dynamic=False) if self.preset.compile else loss_of

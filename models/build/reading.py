@@ -111,8 +111,7 @@ def reply(
         said = answer
     if len(said.split()) > (how.words or 45):
         said = answer
-    said = sentence(said) + (f" [{number}]" if how.cite else "")
-    return phrasing.dress([said], how, False, rng), "answer", [answer]
+    return phrasing.dress(phrasing.cited([sentence(said)], number, how), how, False, rng), "answer", [answer]
 
 
 def heading(text: str, rng: random.Random) -> str:

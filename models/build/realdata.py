@@ -44,8 +44,7 @@ def help_pages(folder: Path, index: Path, count: int) -> tuple[list[RealQuestion
     pages = index / "pages"
     pages.mkdir(parents=True, exist_ok=True)
     for page in rows(folder / "va_help_docs.jsonl.gz"):
-        name = page["doc_id"].replace("/", "-") + ".md"
-        (pages / name).write_text(f"# {page['title']}\n\n{page['text']}\n", encoding="utf-8")
+        (pages / file_name(page)).write_text(f"# {page['title']}\n\n{page['text']}\n", encoding="utf-8")
     retriever = HybridRetriever(index / "index")
     print(f"indexing {len(list(pages.iterdir()))} pages, which takes minutes the first time ...", flush=True)
     retriever.index([pages])
@@ -53,9 +52,14 @@ def help_pages(folder: Path, index: Path, count: int) -> tuple[list[RealQuestion
     made, found = [], 0
     for row in asked:
         passages = tuple(retriever.search(row["question_with_title"], PASSAGES))
-        found += any(row["doc_id"].replace("/", "-") + ".md" in passage.source for passage in passages)
+        found += any(passage.source == file_name(row) for passage in passages)
         made.append(RealQuestion(row["question_with_title"], (), passages, row["answer"], True))
     return made, found / count
+
+
+def file_name(row: dict[str, Any]) -> str:
+    """The Markdown file of a page, or of the page that answers a question."""
+    return row["doc_id"].replace("/", "-") + ".md"
 
 
 def multi_turn(folder: Path, count: int) -> list[RealQuestion]:

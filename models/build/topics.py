@@ -13,7 +13,7 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +54,17 @@ class Topic:
     facts: tuple[Fact, ...]
     never: tuple[str, ...]
 
+    @cached_property
+    def slot_names(self) -> list[str]:
+        """Every slot of this topic but the company's nouns, sorted."""
+        patterns = [*self.titles, *self.never, *(line for text in self.texts for line in text)]
+        patterns += [pattern for fact in self.facts for pattern in fact.asks + fact.says + fact.steps]
+        return sorted({slot for pattern in patterns for slot in SLOT.findall(pattern)} - NOUNS)
+
     def slots(self, firm: Company, rng: random.Random) -> dict[str, str]:
         """A value for every slot of this topic; two slots never get the same one."""
         drawn = {"company": firm.name, "item": firm.item, "items": firm.items}
-        patterns = [*self.titles, *self.never, *(line for text in self.texts for line in text)]
-        patterns += [pattern for fact in self.facts for pattern in fact.asks + fact.says + fact.steps]
-        names = {slot for pattern in patterns for slot in SLOT.findall(pattern)}
-        for name in sorted(names - NOUNS):
+        for name in self.slot_names:
             value = self.value(name, rng)
             while value in drawn.values():
                 value = self.value(name, rng)

@@ -131,7 +131,7 @@ def test_the_loss_is_that_of_the_model_itself(tokenizer: Any) -> None:
 
 
 def test_processes_beside_the_training_follow_its_progress(tokenizer: Any) -> None:
-    progress, batches = stream(Source(tokenizer, None, 1), 0.2, 1, workers=1)
+    progress, batches = stream(Source(tokenizer, None), 0.2, 1, workers=1)
     assert next(batches)[0].shape[1] == plan_at(0.0).length
     progress.value = 1.0
     assert [next(batches)[0].shape[1] for _ in range(6)][-1] == plan_at(1.0).length
@@ -142,7 +142,7 @@ def test_a_signal_to_all_processes_leaves_the_training_its_data(tokenizer: Any) 
     import os
     import signal
 
-    _, batches = stream(Source(tokenizer, None, 1), 0.2, 1, workers=1)
+    _, batches = stream(Source(tokenizer, None), 0.2, 1, workers=1)
     next(batches)
     for worker in multiprocessing.active_children():
         os.kill(worker.pid or 0, signal.SIGTERM)
