@@ -29,7 +29,7 @@ from core.settings import ROOT, Settings, load_settings
 from core.types import ARM_NAMES, ArmSpec, TranscriptFilter
 
 if TYPE_CHECKING:
-    from backends.engine import LocalModel
+    from backends.engine.model import LocalModel
     from core.parts import Parts
 
 
@@ -63,12 +63,12 @@ def compose(settings: Settings) -> Parts:
 
 def local_model(settings: Settings) -> LocalModel:
     """The base model in use with its adapters; the weights load at the first use."""
-    from backends.engine import LocalModel
+    from backends.engine.model import EngineOptions, LocalModel
     from backends.folders import AdapterFolder
 
-    return LocalModel(
-        settings.model_source, AdapterFolder(settings.path("adapters")), settings.device, settings.threads
-    )
+    options = EngineOptions(**{entry.name: getattr(settings, entry.name) for entry in fields(EngineOptions)})
+    cache = settings.path("data") / "models"
+    return LocalModel(settings.model_source, AdapterFolder(settings.path("adapters")), cache, options)
 
 
 def serve(settings: Settings, _: argparse.Namespace) -> int:

@@ -148,6 +148,7 @@ def _identity(arm: Arm) -> list[tuple[str, str]]:
         ("adapter", f"{arm.adapter} ({arm.adapter_hash})" if arm.adapter else "none"),
         ("template", f"{arm.template} version {arm.template_version} ({arm.template_hash})"),
         ("index", arm.index_version or "none: no retrieval"),
+        ("engine", arm.engine or "not recorded"),
         ("decoding", decoding),
     ]
 

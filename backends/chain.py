@@ -48,6 +48,7 @@ class Chain:
             adapter=adapter,
             adapter_hash=self.models.adapter_hash(adapter) if adapter else None,
             index_version=self.retriever.version if spec.uses_retrieval else None,
+            engine=self.models.runs_on(adapter),
         )
         found = self.retriever.search(search_text(question), template.depth) if spec.uses_retrieval else []
         model = self.models.chat_model(adapter, template.decoding)

@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
-from backends.engine import LocalModel
+from backends.engine.model import LocalModel
 from core.errors import UnknownAdapter
 from core.types import Decoding, Role, Turn
 
@@ -31,6 +31,8 @@ class ChatModels(Protocol):
     def adapters(self) -> list[str]: ...
 
     def adapter_hash(self, adapter: str) -> str: ...
+
+    def runs_on(self, adapter: str | None) -> str: ...
 
     def chat_model(self, adapter: str | None, decoding: Decoding) -> BaseChatModel: ...
 
@@ -94,6 +96,9 @@ class EngineChatModels:
     def adapter_hash(self, adapter: str) -> str:
         return self.engine.adapter_hash(adapter)
 
+    def runs_on(self, adapter: str | None) -> str:
+        return self.engine.runs_on(adapter)
+
     def chat_model(self, adapter: str | None, decoding: Decoding) -> BaseChatModel:
         limit = self.engine.context_tokens - decoding.max_new_tokens
         return EngineChatModel(
@@ -114,6 +119,9 @@ class SingleChatModel:
 
     def adapter_hash(self, adapter: str) -> str:
         raise UnknownAdapter(f"The model '{self.name}' takes no adapters, so that '{adapter}' cannot be used with it.")
+
+    def runs_on(self, adapter: str | None) -> str:
+        return "langchain"
 
     def chat_model(self, adapter: str | None, decoding: Decoding) -> BaseChatModel:
         return self.model

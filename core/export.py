@@ -58,6 +58,7 @@ COLUMNS: dict[str, str] = {
     "adapter": "name of the adapter",
     "adapter_hash": "hash of the adapter",
     "index_version": "version of the document index",
+    "engine": "what ran the weights, and their precision",
     "max_new_tokens": "decoding: most tokens an answer may have",
     "temperature": "decoding: 0 is greedy",
     "top_p": "decoding: nucleus",

@@ -35,8 +35,15 @@ class Settings:
         "", "database URL, e.g. postgresql://user:password@host/name; empty: SQLite in the data folder"
     )
     model: str = setting("models/embedded", "base model: a folder, or a hub id such as Qwen/Qwen3-0.6B")
-    device: str = setting("auto", "where the model runs: auto, cpu or cuda")
+    engine: str = setting(
+        "auto", "what runs the model: onnxruntime, torch, or auto (onnxruntime where it can and no GPU is there)"
+    )
+    precision: str = setting("int8", "precision of the weights that onnxruntime writes answers with: int8 or fp32")
+    device: str = setting("auto", "where the model runs: auto, cpu or cuda (cuda: by torch)")
     threads: int = setting(0, "processor threads for the model; 0: all cores")
+    slots: int = setting(16, "answers that are written at the same time; more wait in line")
+    context: int = setting(8192, "most tokens of prompt and answer together, where the model reads so many")
+    prefix_cache_mb: int = setting(256, "memory for the beginnings of prompts already read, in MB; 0: none kept")
     adapters: str = setting("adapters", "folder that holds one folder per LoRA adapter")
     adapter: str = setting("velomoor", "adapter that the lora arms use unless another is chosen")
     prompts: str = setting("prompts", "folder that holds one YAML file per prompt template")
@@ -122,11 +129,21 @@ def _check_ranges(settings: Settings) -> None:
     for name, low, high in (
         ("port", 1, 65535),
         ("threads", 0, 1024),
+        ("slots", 1, 256),
+        ("context", 256, 1_000_000),
+        ("prefix_cache_mb", 0, 1_000_000),
         ("chunk_chars", 100, 20_000),
         ("max_message_chars", 1, 1_000_000),
     ):
         value = getattr(settings, name)
         if not low <= value <= high:
             raise SettingsError(f"The setting '{name}' must be between {low} and {high}, but is {value}.")
-    if settings.device not in ("auto", "cpu", "cuda"):
-        raise SettingsError(f"The setting 'device' must be auto, cpu or cuda, but is '{settings.device}'.")
+    for name, choices in (
+        ("device", ("auto", "cpu", "cuda")),
+        ("engine", ("auto", "onnxruntime", "torch")),
+        ("precision", ("int8", "fp32")),
+    ):
+        if (value := getattr(settings, name)) not in choices:
+            raise SettingsError(
+                f"The setting '{name}' must be {', '.join(choices[:-1])} or {choices[-1]}, but is '{value}'."
+            )

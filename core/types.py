@@ -96,6 +96,7 @@ class Arm:
     adapter: str | None = None
     adapter_hash: str | None = None
     index_version: str | None = None
+    engine: str = ""
 
 
 @dataclass(frozen=True)

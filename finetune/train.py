@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from backends.engine import LocalModel
+from backends.engine.model import LocalModel
 from core.errors import AdapterError, TrainingError
 from core.protocols import Retriever, Templates
 from finetune.transcripts import read_transcripts, training_rows

@@ -4,7 +4,7 @@ import pytest
 
 from backends.chain import Chain
 from backends.chat_model import EngineChatModels, SingleChatModel
-from backends.engine import LocalModel
+from backends.engine.model import LocalModel
 from backends.folders import AdapterFolder, folder_hash
 from backends.retrieval import HybridRetriever
 from backends.templates import TemplateLibrary
@@ -41,7 +41,7 @@ def templates(folder):
 def engine(folder):
     base = make_model(folder / "tiny", context=1024)
     make_adapter(folder / "adapters/velomoor", base, folder_hash(base))
-    return LocalModel(str(base), AdapterFolder(folder / "adapters"))
+    return LocalModel(str(base), AdapterFolder(folder / "adapters"), folder / "cache")
 
 
 @pytest.fixture(scope="module", params=["engine", "langchain"])

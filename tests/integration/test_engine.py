@@ -4,10 +4,11 @@ import json
 import shutil
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
-from backends.engine import LocalModel
+from backends.engine.model import EngineOptions, LocalModel
 from backends.folders import AdapterFolder, folder_hash
 from core.errors import AdapterError, AdapterMismatch, ModelNotFound, PromptTooLong, UnknownAdapter
 from core.types import Decoding, Turn
@@ -32,8 +33,15 @@ def adapters(base, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def model(base, adapters):
-    return LocalModel(str(base), AdapterFolder(adapters))
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module", params=["onnxruntime", "torch"])
+def model(request, base, adapters, cache):
+    """One contract for both runners. In fp32, where every token must be that of transformers."""
+    options = EngineOptions(engine=request.param, precision="fp32")
+    return LocalModel(str(base), AdapterFolder(adapters), cache, options)
 
 
 def say(model, adapter=None, decoding=SHORT, messages=ASK):
@@ -108,7 +116,8 @@ def test_closing_the_stream_stops_the_generation_and_frees_the_model(model):
     assert say(model)
 
 
-def test_a_generation_that_waits_its_turn_can_be_stopped_at_once(model):
+def test_a_generation_that_waits_its_turn_can_be_stopped_at_once(model, base, adapters, cache):
+    model = LocalModel(str(base), AdapterFolder(adapters), cache, replace(model.options, slots=1))
     first = model.stream(ASK, LONG)
     next(first)
     waiting = model.stream(ASK, LONG, "one")
@@ -178,14 +187,14 @@ def test_a_customer_cannot_forge_a_turn_with_the_models_control_tokens(model):
 @pytest.mark.parametrize("source", ["/no/such/folder", "./missing", "a/b/c"])
 def test_a_missing_model_folder_is_named(source, tmp_path):
     with pytest.raises(ModelNotFound, match="does not exist"):
-        say(LocalModel(source, AdapterFolder(tmp_path)))
+        say(LocalModel(source, AdapterFolder(tmp_path), tmp_path / "cache"))
 
 
 def test_an_incomplete_model_folder_says_what_is_missing_and_what_was_found(base, tmp_path):
     broken = copy_model(base, tmp_path / "broken")
     (broken / "model.safetensors").unlink()
     with pytest.raises(ModelNotFound, match=r"lacks weights \(found: chat_template.jinja, config.json"):
-        say(LocalModel(str(broken), AdapterFolder(tmp_path)))
+        say(LocalModel(str(broken), AdapterFolder(tmp_path), tmp_path / "cache"))
 
 
 def test_the_hash_changes_with_the_weights_and_not_with_the_card(base, tmp_path):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from backends.engine import LocalModel
+from backends.engine.model import LocalModel
 from backends.folders import AdapterFolder
 from backends.retrieval import HybridRetriever
 from backends.templates import TemplateLibrary
@@ -41,7 +41,7 @@ def transcripts(folder):
 
 @pytest.fixture(scope="module")
 def model(folder):
-    return LocalModel(str(make_model(folder / "tiny")), AdapterFolder(folder / "adapters"))
+    return LocalModel(str(make_model(folder / "tiny")), AdapterFolder(folder / "adapters"), folder / "cache")
 
 
 def train(folder, model, transcripts, name="support", recipe=RECIPE):
