@@ -191,8 +191,9 @@ def study(settings: Settings, options: argparse.Namespace) -> int:
     parts = compose(settings)
     index_knowledge(parts)
     specs = [ArmSpec(name, settings.template, settings.adapter) for name in options.arms]
-    graded = answer_all(parts.desk.backend, Path(options.questions), specs, Path(options.out), options.limit)
-    print_shares(graded)
+    print_shares(
+        answer_all(parts.desk.backend, Path(options.questions), specs, Path(options.out), options.limit, settings.slots)
+    )
     return 0
 
 

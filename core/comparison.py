@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from core.desk import Desk
 from core.errors import AlreadyVoted, StillBlind, VoteError
+from core.parallel import together
 from core.types import (
     CRITERIA,
     LANES,
@@ -59,8 +60,8 @@ class Comparisons:
         return chat
 
     def ask(self, chat_id: str, text: str) -> Iterator[Sides]:
-        """Answers on both lanes. Open: the sides grow as they are written. Blind: both stay empty until the end, and
-        the lanes are answered in random order, so that neither a stop nor the waiting time tells a side.
+        """Answers on both lanes at once. Open: the sides grow as they are written. Blind: both stay empty until the
+        end, and which lane begins is drawn, so that neither a stop nor the waiting time tells a side.
 
         Raises InvalidMessage, UnknownChat, VoteError (the comparison is closed by its vote).
         """
@@ -72,10 +73,9 @@ class Comparisons:
         order = list(zip(LANES, chat.specs, strict=True))
         if chat.kind == "blind":
             self.draw.shuffle(order)
-        for lane, spec in order:
-            for answer in self.desk.answer(question, spec, lane):
-                done[lane] = answer
-                yield self._sides(chat, question.text, done) if chat.kind == "open" else Sides(question.text, "", "")
+        for lane, answer in together([(lane, self.desk.answer(question, spec, lane)) for lane, spec in order]):
+            done[lane] = answer
+            yield self._sides(chat, question.text, done) if chat.kind == "open" else Sides(question.text, "", "")
         if all(answer.outcome == "complete" for answer in done.values()):
             self.store.add_pair(Pair(new_id(), question.id, done[chat.left].id, done[_other(chat.left)].id))
         yield self._sides(chat, question.text, done)

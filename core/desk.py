@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from core.errors import DuodeskError, InvalidMessage
 from core.protocols import Backend, Store
@@ -26,7 +26,7 @@ class Desk:
         self.store = store
         self.backend = backend
         self.max_message_chars = max_message_chars
-        self._answering: set[str] = set()
+        self._answering: set[tuple[str, str]] = set()  # chat and answer
 
     def open_chat(self, owner: str) -> Chat:
         """A new, empty chat. It shows up in the owner's list with its first question."""
@@ -70,7 +70,7 @@ class Desk:
     def settle(self, chat_id: str, seconds: float = 3.0) -> None:
         """Waits until a stopped answer of this chat is on record: Stop closes it on another thread."""
         deadline = time.monotonic() + seconds
-        while chat_id in self._answering and time.monotonic() < deadline:
+        while any(chat == chat_id for chat, _ in list(self._answering)) and time.monotonic() < deadline:
             time.sleep(0.02)
 
     def check_text(self, text: str) -> str:
@@ -94,13 +94,13 @@ class Desk:
             self.store.rename_chat(chat_id, _title(question.text))
         return question
 
-    def answer(self, question: Question, spec: ArmSpec, lane: Lane = "a") -> Iterator[Answer]:
+    def answer(self, question: Question, spec: ArmSpec, lane: Lane = "a") -> Generator[Answer, None, None]:
         """Streams one arm's answer to a stored question and stores it, whatever happens on the way."""
         started = time.perf_counter()
         answer = Answer(id=new_id(), question_id=question.id, lane=lane, created_at=now())
         text = ""
         first_token_s: float | None = None
-        self._answering.add(question.chat_id)
+        self._answering.add((question.chat_id, answer.id))
         try:
             history = self.store.history(question.chat_id, lane, before=question.id)
             draft = self.backend.draft(dataclasses.replace(question, history=history), spec)
@@ -135,7 +135,7 @@ class Desk:
             try:
                 self.store.add_answer(answer)
             finally:
-                self._answering.discard(question.chat_id)
+                self._answering.discard((question.chat_id, answer.id))
         yield answer
 
     def _last(self, chat_id: str) -> Exchange:

@@ -1,10 +1,14 @@
-"""Puts test questions to arms and counts the answers whose facts are right. The full study comes with its own issue."""
+"""Puts test questions to arms, many at once, and counts the answers whose facts are right.
+
+The full study comes with its own issue.
+"""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,11 +25,10 @@ class Graded:
     """One arm's answer to one test question, graded."""
 
     question: TestQuestion
-    arm: str
+    arm: ArmName
     answer: str
     grade: Grade
     sources: tuple[str, ...]
-    total_s: float
 
     @property
     def retrieved(self) -> bool:
@@ -33,10 +36,13 @@ class Graded:
         return self.question.article in self.sources
 
 
-def answer_all(backend: Backend, path: Path, specs: Sequence[ArmSpec], out: Path, limit: int = 0) -> list[Graded]:
+def answer_all(
+    backend: Backend, path: Path, specs: Sequence[ArmSpec], out: Path, limit: int = 0, at_once: int = 1
+) -> list[Graded]:
     """Answers each question once per arm, one JSON line each in `out`; a rerun goes on where an earlier one ended.
 
     Only answers made by exactly the present arms count: a new adapter, model, template or index is asked anew.
+    `at_once` answers are under way at a time. Stopped by the keyboard, it keeps those that are complete.
     """
     questions = read_questions(path)
     if limit:
@@ -44,21 +50,24 @@ def answer_all(backend: Backend, path: Path, specs: Sequence[ArmSpec], out: Path
     out.parent.mkdir(parents=True, exist_ok=True)
     identities = {spec.name: _identity(backend, questions[0], spec) for spec in specs}
     done = _read(out, questions, identities)
-    total = len(questions) * len(specs)
-    with out.open("a", encoding="utf-8") as file:
-        for question in questions:
-            for spec in specs:
-                if (question.id, spec.name) in done:
-                    continue
-                graded = _answer(backend, question, spec)
-                done[question.id, spec.name] = graded
-                row = asdict(graded) | {"question": question.id, "asked": question.question}
-                row["identity"] = identities[spec.name]
+    missing = [(question, spec) for question in questions for spec in specs if (question.id, spec.name) not in done]
+    started, before, total = time.perf_counter(), len(done), len(questions) * len(specs)
+    with out.open("a", encoding="utf-8") as file, ThreadPoolExecutor(at_once) as pool:
+        answering = [pool.submit(_answer, backend, question, spec) for question, spec in missing]
+        try:
+            for finished in as_completed(answering):
+                graded = finished.result()
+                done[graded.question.id, graded.arm] = graded
+                row = asdict(graded) | {"question": graded.question.id, "asked": graded.question.question}
+                row["identity"] = identities[graded.arm]
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
                 file.flush()
-                if len(done) % 20 == 0:
-                    print(f"{len(done)}/{total} answers", flush=True)
-    return list(done.values())
+                if len(done) % 20 == 0 or len(done) == total:
+                    speed = (len(done) - before) / (time.perf_counter() - started)
+                    print(f"{len(done)}/{total} answers, {speed:.1f} a second", flush=True)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+    return [done[question.id, spec.name] for question in questions for spec in specs]
 
 
 def _identity(backend: Backend, question: TestQuestion, spec: ArmSpec) -> dict[str, Any]:
@@ -67,14 +76,13 @@ def _identity(backend: Backend, question: TestQuestion, spec: ArmSpec) -> dict[s
 
 
 def _answer(backend: Backend, question: TestQuestion, spec: ArmSpec) -> Graded:
-    started = time.perf_counter()
     try:
         draft = backend.draft(Question(question.id, "study", question.question, question.history), spec)
         text = "".join(piece.text for piece in draft.pieces).strip()
         sources = tuple(passage.source for passage in draft.passages)
     except DuodeskError as error:
         text, sources = f"[failed: {error}]", ()
-    return Graded(question, spec.name, text, grade(question, text), sources, time.perf_counter() - started)
+    return Graded(question, spec.name, text, grade(question, text), sources)
 
 
 def _read(
@@ -88,17 +96,15 @@ def _read(
         question = known.get(row["question"])
         if question and row["arm"] in identities and row.get("identity") == identities[row["arm"]]:
             graded = grade(question, row["answer"])
-            done[question.id, row["arm"]] = Graded(
-                question, row["arm"], row["answer"], graded, tuple(row["sources"]), row["total_s"]
-            )
+            done[question.id, row["arm"]] = Graded(question, row["arm"], row["answer"], graded, tuple(row["sources"]))
     return done
 
 
 def print_shares(graded: Sequence[Graded]) -> None:
     """A table: for each arm, the share of answerable questions with all facts right, of facts, of refusals."""
     arms = list(dict.fromkeys(one.arm for one in graded))
-    columns = ("all facts", "of facts", "declined rightly", "declined wrongly", "s/answer")
-    print(f"{'arm':<12}", "{:>16} {:>9} {:>17} {:>17} {:>9}".format(*columns))
+    columns = ("all facts", "of facts", "declined rightly", "declined wrongly")
+    print(f"{'arm':<12}", "{:>16} {:>9} {:>17} {:>17}".format(*columns))
     for arm in arms:
         mine = [one for one in graded if one.arm == arm]
         answerable = [one for one in mine if one.question.answerable]
@@ -108,8 +114,7 @@ def print_shares(graded: Sequence[Graded]) -> None:
         print(
             f"{arm:<12} {share(right, len(answerable)):>16} {found / max(required, 1):>8.1%} "
             f"{share(sum(one.grade.declined for one in unanswerable), len(unanswerable)):>17} "
-            f"{share(sum(one.grade.declined for one in answerable), len(answerable)):>17} "
-            f"{sum(one.total_s for one in mine) / max(len(mine), 1):>9.2f}"
+            f"{share(sum(one.grade.declined for one in answerable), len(answerable)):>17}"
         )
     with_sources = [one for one in graded if one.arm.endswith("prompt") and one.question.answerable]
     if with_sources:

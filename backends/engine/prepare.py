@@ -5,6 +5,7 @@ What is written depends on the model's files alone and is found again by their h
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import shutil
@@ -49,8 +50,7 @@ def prepare(source: Path, model_hash: str, cache: Path) -> PreparedModel:
         unfinished = cache / f".{new_id()}"
         try:
             _write(source, unfinished)
-            if not folder.exists():  # another process may have been faster
-                unfinished.rename(folder)
+            _put(unfinished, folder)
         except OSError as error:
             raise ModelError(
                 f"The model '{source}' cannot be prepared in {cache} ({error.strerror or error}); "
@@ -61,6 +61,16 @@ def prepare(source: Path, model_hash: str, cache: Path) -> PreparedModel:
     known = json.loads((folder / "prepared.json").read_text(encoding="utf-8"))
     shape = Shape(**known["shape"]) if known["shape"] else None
     return PreparedModel(folder, shape, known["reason"], frozenset(known["ends"]), known["context"])
+
+
+def _put(unfinished: Path, folder: Path) -> None:
+    """Moves a finished folder to its place, unless another process has been faster."""
+    if folder.exists() and not (folder / "prepared.json").exists():
+        shutil.rmtree(folder)
+    with contextlib.suppress(OSError):
+        unfinished.rename(folder)
+    if not (folder / "prepared.json").exists():
+        raise OSError(f"{folder} could not be put in place")
 
 
 def _write(source: Path, folder: Path) -> None:

@@ -32,7 +32,7 @@ def next_token(logits: np.ndarray, decoding: Decoding, seen: Sequence[int], draw
 
 def _penalised(logits: np.ndarray, seen: Sequence[int], penalty: float) -> np.ndarray:
     penalised = logits.copy()
-    tokens = np.unique(np.asarray(seen))
+    tokens = np.unique(np.asarray(seen, np.int64))
     values = penalised[tokens]
     penalised[tokens] = np.where(values < 0, values * penalty, values / penalty)
     return penalised
