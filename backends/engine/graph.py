@@ -67,6 +67,12 @@ class Shape:
             "down": (self.feed_forward, [("down_proj", self.hidden)]),
         }
 
+    @property
+    def weights(self) -> int:
+        """How many weights one token needs: every projection and the head, not the rest of the vocabulary."""
+        layer = sum(size * sum(width for _, width in parts) for size, parts in self.modules.values())
+        return self.layers * layer + self.vocabulary * self.hidden
+
 
 def shape_of(config: Any) -> Shape:
     """Raises NotImplementedError, with the reason, for a model that this graph does not know."""

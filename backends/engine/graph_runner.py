@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,12 +24,14 @@ if TYPE_CHECKING:
 
 SPARE_ADAPTERS = 8  # kept in memory beside those that could be in use at once
 KEPT_COMBINATIONS = 8  # of adapters in one run
+CACHED_BYTES = 48 << 20  # weights up to this size stay in the caches from one token to the next
 
 
 class GraphRunner:
     """Implements backends.engine.scheduler.Runner over the graphs in `folder`. `precision` is int8 or fp32.
 
-    `capacity` is in tokens a slot; its memory is taken as it fills.
+    `capacity` is in tokens a slot; its memory is taken as it fills. Weights that fit the processor's caches are
+    written with by one thread a row, larger ones by all threads together, which then read them once for all rows.
     """
 
     def __init__(self, folder: Path, shape: Shape, precision: str, slots: int, capacity: int, threads: int) -> None:
@@ -40,12 +44,14 @@ class GraphRunner:
         self._folder = folder
         self._threads = threads
         self._eight_bit = precision == "int8"
-        self._sessions: dict[Variant, InferenceSession] = {}
+        self._groups = threads if shape.weights * (1 if self._eight_bit else 4) <= CACHED_BYTES else 1
+        self._pool = ThreadPoolExecutor(max(1, self._groups - 1), "engine-rows")
+        self._sessions: dict[tuple[Variant, int], InferenceSession] = {}
         self._adapters: OrderedDict[str, LoraMatrices] = OrderedDict()
         self._combined: OrderedDict[tuple[str, ...], LoraMatrices] = OrderedDict()
-        self._bindings: dict[tuple[int, tuple[str, ...]], _Bound] = {}
-        for variant in {FP32, self._writing(())}:
-            self._session(variant)
+        self._bindings: dict[tuple[int, int, tuple[str, ...]], _Bound] = {}
+        self._session(FP32, threads)
+        self._session(self._writing(()), threads // self._groups)
 
     def load_adapter(self, key: str, name: str, folder: Path) -> None:
         """Reads an adapter's matrices unless they are known. Raises AdapterError, AdapterMismatch, NotPlainLora."""
@@ -57,19 +63,33 @@ class GraphRunner:
 
     def prefill(self, slot: int, tokens: Sequence[int], past: int, adapter: str | None) -> np.ndarray:
         """Reads tokens after the `past` ones in the slot; returns the logits [vocabulary] of the last."""
-        adapters = (adapter,) if adapter else ()
-        bound = self._bind(FP32, slice(slot, slot + 1), len(tokens), adapters)
+        bound = self._bind(FP32, self._threads, slice(slot, slot + 1), len(tokens), (adapter,) if adapter else ())
         return bound.run([tokens], [past], [adapter])[0]
 
-    def decode(self, tokens: Sequence[int], pasts: Sequence[int], adapters: Sequence[str | None]) -> np.ndarray:
-        """Reads one token in each of the slots 0 to n - 1; returns logits [n, vocabulary], good until the next call."""
+    def decode(
+        self, tokens: Sequence[int], pasts: Sequence[int], adapters: Sequence[str | None]
+    ) -> Sequence[np.ndarray]:
+        """Reads one token in each of the slots 0 to n - 1; returns n x logits [vocabulary], good until the next."""
+        groups = min(self._groups, len(tokens))
+        bounds = [len(tokens) * group // groups for group in range(groups + 1)]
+        first, *others = [(self._writer(a, b, adapters[a:b]), slice(a, b)) for a, b in pairwise(bounds)]
+
+        def run(writer: _Bound, rows: slice) -> np.ndarray:
+            return writer.run([[token] for token in tokens[rows]], pasts[rows], adapters[rows])
+
+        running = [self._pool.submit(run, *other) for other in others]
+        return [row for part in [run(*first), *(other.result() for other in running)] for row in part]
+
+    def _writer(self, start: int, stop: int, adapters: Sequence[str | None]) -> _Bound:
+        """What writes one token in each of the slots from start to stop."""
         together = tuple(sorted({adapter for adapter in adapters if adapter}))
         for adapter in together:
             self._adapters.move_to_end(adapter)
-        key = len(tokens), together
+        key = start, stop, together
         if key not in self._bindings:
-            self._bindings[key] = self._bind(self._writing(together), slice(0, len(tokens)), 1, together)
-        return self._bindings[key].run([[token] for token in tokens], pasts, adapters)
+            variant = self._writing(together)
+            self._bindings[key] = self._bind(variant, self._threads // self._groups, slice(start, stop), 1, together)
+        return self._bindings[key]
 
     def swap(self, first: int, second: int, length: int) -> None:
         """Exchanges the first `length` tokens' keys and values of two slots."""
@@ -91,14 +111,14 @@ class GraphRunner:
         """The graph that writes tokens."""
         return FP32 if not self._eight_bit else INT8 if adapters else INT8_PLAIN
 
-    def _session(self, variant: Variant) -> InferenceSession:
+    def _session(self, variant: Variant, threads: int) -> InferenceSession:
         """Loads a graph with its first use."""
-        if variant not in self._sessions:
-            self._sessions[variant] = _open(self._folder / variant.file, self._threads)
-        return self._sessions[variant]
+        if (variant, threads) not in self._sessions:
+            self._sessions[variant, threads] = _open(self._folder / variant.file, threads)
+        return self._sessions[variant, threads]
 
-    def _bind(self, variant: Variant, slots: slice, length: int, adapters: tuple[str, ...]) -> _Bound:
-        session = self._session(variant)
+    def _bind(self, variant: Variant, threads: int, slots: slice, length: int, adapters: tuple[str, ...]) -> _Bound:
+        session = self._session(variant, threads)
         lora = self._combine(adapters) if variant.lora else None
         columns = {key: self._adapters[key].columns for key in adapters}
         return _Bound(session, self._buffers, slots, length, lora, columns, self._shape.vocabulary)
@@ -108,7 +128,7 @@ class GraphRunner:
             self._combined[adapters] = side_by_side([self._adapters[key] for key in adapters], self._shape)
             if len(self._combined) > KEPT_COMBINATIONS:
                 oldest, _ = self._combined.popitem(last=False)
-                self._bindings = {key: bound for key, bound in self._bindings.items() if key[1] != oldest}
+                self._bindings = {key: bound for key, bound in self._bindings.items() if key[2] != oldest}
         self._combined.move_to_end(adapters)
         return self._combined[adapters]
 

@@ -1,0 +1,1 @@
+"""The engines and servers that Duodesk's own is measured against: one file a peer."""

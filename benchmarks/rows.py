@@ -1,0 +1,50 @@
+"""What a benchmark found, as rows of a table, and the table in a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.measure import Ratio
+
+BEGIN, END = "<!-- benchmark table -->", "<!-- end of the benchmark table -->"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line: what was measured, on which model, what came out, what it should be (None: only reported)."""
+
+    measure: str
+    model: str
+    found: str
+    bar: str = ""
+    reached: bool | None = None
+
+    @property
+    def line(self) -> str:
+        mark = "" if self.reached is None else "yes" if self.reached else "**no**"
+        return f"| {self.measure} | {self.model} | {self.found} | {self.bar} | {mark} |"
+
+
+def at_least(measure: str, model: str, found: Ratio, bar: float, note: str = "") -> Row:
+    """A row whose ratio should not be below the bar."""
+    return Row(measure, model, f"{found}{note}", f"≥ {bar:g}", found.median >= bar)
+
+
+def at_most(measure: str, model: str, found: Ratio, bar: float, note: str = "") -> Row:
+    """A row whose ratio should not be above the bar."""
+    return Row(measure, model, f"{found}{note}", f"≤ {bar:g}", found.median <= bar)
+
+
+def table(rows: list[Row]) -> str:
+    head = "| measure | model | median (quartiles; range, rounds) | bar | reached |\n|---|---|---|---|---|\n"
+    return head + "\n".join(row.line for row in rows) + "\n"
+
+
+def write_table(file: Path, text: str) -> None:
+    """Puts the text between the marks in a Markdown file. Raises ValueError without them."""
+    before, begin, rest = file.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{file} lacks the lines {BEGIN} and {END}")
+    file.write_text(f"{before}{BEGIN}\n{text}{END}{after}", encoding="utf-8")
