@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from pathlib import Path
@@ -12,9 +13,10 @@ from benchmarks.rows import Row, at_least
 from core.settings import ROOT, load_settings
 from core.types import ARM_NAMES, ArmSpec, Draft, Question
 from launch import compose, index_knowledge
-from study.questions import read_questions
+from study.questions import TestQuestion, read_questions
 from study.run import answer_all
 
+QUESTIONS_FOLDER = ROOT / "knowledge/questions"
 QUESTIONS = 200
 SAMPLE = 10  # `generate` answers every tenth only, or this would take half an hour
 BLOCKS = 4
@@ -25,30 +27,59 @@ def rows(scratch: Path) -> list[Row]:
 
     The sample is asked in blocks between ours, so that a slow minute of the machine does not fall on one side alone.
     """
-    settings = load_settings({"data": str(scratch / "study-data")})
-    parts = compose(settings)
-    index_knowledge(parts)
-    specs = [ArmSpec(name, settings.template, settings.adapter) for name in ARM_NAMES]
-    questions = read_questions(ROOT / "knowledge/questions")[:QUESTIONS]
-    backend = parts.desk.backend
-    first = Question("warm-up", "study", questions[0].question)
-    drafts = [
-        backend.draft(Question(one.id, "study", one.question, one.history), spec) for one in questions for spec in specs
-    ]
-    "".join(piece.text for piece in backend.draft(first, specs[0]).pieces)
-    reference = _Reference(settings)
+    studies = {precision: _Study(precision, scratch) for precision in ("int8", "fp32")}
     ours, theirs = [], []
+    same = dict.fromkeys(studies, 0)
     for block in range(BLOCKS):
-        out = scratch / f"study-{block}.jsonl"
-        out.unlink(missing_ok=True)
-        start = time.perf_counter()
-        said = answer_all(backend, ROOT / "knowledge/questions", specs, out, QUESTIONS, settings.slots)
-        ours.append((time.perf_counter() - start) / len(said))
-        sample = list(itertools.islice(drafts, block, None, SAMPLE * BLOCKS))
-        theirs.append(sum(reference.seconds(draft) for draft in sample) / len(sample))
+        seconds, said = studies["int8"].answer()
+        ours.append(seconds / len(said))
+        if block == 0:
+            reference = _Reference(studies["int8"].settings)
+            answers = {"int8": said, "fp32": studies["fp32"].answer()[1]}
+        sample = list(itertools.islice(studies["int8"].drafts, block, None, SAMPLE * BLOCKS))
+        times = []
+        for key, draft in sample:
+            seconds, text = reference.answer(draft)
+            times.append(seconds)
+            for precision, known in answers.items():
+                same[precision] += known[key] == text
+        theirs.append(sum(times) / len(times))
     note = f"; {1 / min(ours):.0f} answers a second over {1 / min(theirs):.1f}"
     case = f"a study of {QUESTIONS} questions x 4 arms over one-at-a-time generate"
-    return [at_least(case, "embedded", ratio(theirs, ours), 10, note)]
+    total = BLOCKS * len(sample)
+    both = sum(answers["int8"][key] == text for key, text in answers["fp32"].items())
+    equal = f"fp32 {same['fp32']}, int8 {same['int8']} of {total}; int8 as fp32 {both} of {len(answers['fp32'])}"
+    return [
+        at_least(case, "embedded", ratio(theirs, ours), 10, note),
+        Row("greedy answers equal to transformers', letter for letter", "embedded", equal),
+    ]
+
+
+class _Study:
+    """The demo company's study with the engine in one precision."""
+
+    def __init__(self, precision: str, scratch: Path) -> None:
+        self.settings = load_settings({"data": str(scratch / "study-data"), "precision": precision})
+        parts = compose(self.settings)
+        index_knowledge(parts)
+        self._backend = parts.desk.backend
+        self._specs = [ArmSpec(name, self.settings.template, self.settings.adapter) for name in ARM_NAMES]
+        self._out = scratch / f"study-{precision}.jsonl"
+        questions = read_questions(QUESTIONS_FOLDER)[:QUESTIONS]
+        self.drafts = [((one.id, spec.name), self._draft(one, spec)) for one in questions for spec in self._specs]
+        for _, draft in self.drafts[:4]:  # loads weights, adapter and embedding model
+            list(draft.pieces)
+        self.drafts[:4] = [((questions[0].id, spec.name), self._draft(questions[0], spec)) for spec in self._specs]
+
+    def answer(self) -> tuple[float, dict[tuple[str, str], str]]:
+        """Seconds for the whole study, and its answers by question and arm."""
+        self._out.unlink(missing_ok=True)
+        start = time.perf_counter()
+        graded = answer_all(self._backend, QUESTIONS_FOLDER, self._specs, self._out, QUESTIONS, self.settings.slots)
+        return time.perf_counter() - start, {(one.question.id, one.arm): one.answer for one in graded}
+
+    def _draft(self, question: TestQuestion, spec: ArmSpec) -> Draft:
+        return self._backend.draft(Question(question.id, "study", question.question, question.history), spec)
 
 
 class _Reference:
@@ -64,25 +95,24 @@ class _Reference:
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
         self._model = PeftModel.from_pretrained(model, settings.path("adapters") / settings.adapter).eval()
 
-    def seconds(self, draft: Draft) -> float:
-        """The time of one answer, of the template's length at most."""
-        import contextlib
-
+    def answer(self, draft: Draft) -> tuple[float, str]:
+        """Seconds for one answer, of the template's length at most, and its text."""
         import torch
 
         messages = [{"role": turn.role, "content": turn.text} for turn in draft.prompt]
+        decoding = draft.arm.decoding
         start = time.perf_counter()
         ids = self._tokenizer.apply_chat_template(
             messages, add_generation_prompt=True, return_tensors="pt", return_dict=False
         )
         base = contextlib.nullcontext() if draft.arm.adapter else self._model.disable_adapter()
-        decoding = draft.arm.decoding
         with base, torch.inference_mode():
-            self._model.generate(
+            out = self._model.generate(
                 input_ids=ids,
                 attention_mask=torch.ones_like(ids),
                 do_sample=False,
                 max_new_tokens=decoding.max_new_tokens,
                 repetition_penalty=decoding.repetition_penalty,
             )
-        return time.perf_counter() - start
+        text = self._tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
+        return time.perf_counter() - start, text.strip()
