@@ -38,7 +38,9 @@ class Settings:
     engine: str = setting(
         "auto", "what runs the model: onnxruntime, torch, or auto (onnxruntime where it can and no GPU is there)"
     )
-    precision: str = setting("int8", "precision of the weights that onnxruntime writes answers with: int8 or fp32")
+    precision: str = setting(
+        "auto", "of the weights that onnxruntime writes answers with: fp32, int8, or auto (int8 for models above 64 M)"
+    )
     device: str = setting("auto", "where the model runs: auto, cpu or cuda (cuda: by torch)")
     threads: int = setting(0, "processor threads for the model; 0: all cores")
     slots: int = setting(16, "answers that are written at the same time; more wait in line")
@@ -141,7 +143,7 @@ def _check_ranges(settings: Settings) -> None:
     for name, choices in (
         ("device", ("auto", "cpu", "cuda")),
         ("engine", ("auto", "onnxruntime", "torch")),
-        ("precision", ("int8", "fp32")),
+        ("precision", ("auto", "fp32", "int8")),
     ):
         if (value := getattr(settings, name)) not in choices:
             raise SettingsError(

@@ -136,10 +136,8 @@ class _DecoderGraph:
         normal = self._norm(stream, "model.layers.0.input_layernorm.weight", "normal_0")
         for layer in range(shape.layers):
             stream, normal = self._layer(layer, stream, normal)
-        # Only one position's logits are wanted; the vocabulary is the widest matrix of all.
-        chosen = graph.add("Gather", [normal, "last"], "chosen", axis=1)
         head = "lm_head.weight" if "lm_head.weight" in self.weights else "model.embed_tokens.weight"
-        self._project("head", chosen, self.weights[head], "logits")
+        self._project("head", normal, self.weights[head], "logits")
         graph.output("logits", "float32", ["rows", 1, shape.vocabulary])
         graph.save(self.variant.file)
 
@@ -147,6 +145,10 @@ class _DecoderGraph:
         """Returns the residual stream after the layer and its normalised form, the next layer's input."""
         prefix = f"model.layers.{layer}."
         attended = self._attention(layer, self._fused(layer, "qkv", normal))
+        if layer + 1 == self.shape.layers:
+            # Only one position's logits are wanted; of the others, nothing is needed beyond their keys and values.
+            attended = self.graph.add("Gather", [attended, "last"], "attended_last", axis=1)
+            stream = self.graph.add("Gather", [stream, "last"], "stream_last", axis=1)
         projected = self._fused(layer, "output", attended)
         stream, normal = self._add_and_norm(
             stream, projected, prefix + "post_attention_layernorm.weight", f"middle_{layer}"

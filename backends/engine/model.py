@@ -16,6 +16,7 @@ from core.errors import DuodeskError, ModelError, PromptTooLong
 from core.types import Decoding, Piece, Turn
 
 if TYPE_CHECKING:
+    from backends.engine.graph import Shape
     from backends.engine.prepare import PreparedModel
     from backends.engine.scheduler import Generation, Scheduler
     from backends.engine.tokenizer import ChatTokenizer
@@ -26,16 +27,17 @@ log = logging.getLogger(__name__)
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 HEARTBEAT_S = 0.2
+EXACT_UP_TO = 64_000_000  # weights that one token needs
 
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """How the model runs. `engine` is auto, onnxruntime or torch; `precision` int8 or fp32, of the weights that
+    """How the model runs. `engine` is auto, onnxruntime or torch; `precision` auto, fp32 or int8, of the weights that
     onnxruntime writes with; `threads` 0 is all cores; `context` the most tokens of prompt and answer together."""
 
     engine: str = "auto"
     device: str = "auto"
-    precision: str = "int8"
+    precision: str = "auto"
     threads: int = 0
     slots: int = 16
     context: int = 8192
@@ -98,7 +100,10 @@ class LocalModel:
         """What makes its answers, 'onnxruntime int8' or 'torch', as part of what identifies them."""
         self._ready()
         graph = self._graph is not None and (adapter is None or self._fits_graph(adapter, self.adapter_hash(adapter)))
-        return f"onnxruntime {self.options.precision}" if graph else "torch"
+        if not graph:
+            return "torch"
+        assert self._prepared and self._prepared.shape
+        return f"onnxruntime {_precision(self.options, self._prepared.shape)}"
 
     def load(self) -> None:
         """Loads tokenizer and weights unless they are there. Raises ModelError."""
@@ -185,7 +190,7 @@ class LocalModel:
         runner = GraphRunner(
             folder=prepared.folder,
             shape=prepared.shape,
-            precision=self.options.precision,
+            precision=_precision(self.options, prepared.shape),
             slots=self.options.slots,
             capacity=self._limit(prepared),
             threads=self.options.threads or os.cpu_count() or 1,
@@ -226,6 +231,13 @@ class LocalModel:
                 log.warning("the adapter %s is answered by torch: %s", adapter, error)
                 self._fitting[key] = False
         return self._fitting[key]
+
+
+def _precision(options: EngineOptions, shape: Shape) -> str:
+    """In fp32 answers are those of transformers, word for word; larger models write several times faster in int8."""
+    if options.precision != "auto":
+        return options.precision
+    return "int8" if shape.weights > EXACT_UP_TO else "fp32"
 
 
 def _pieces(generation: Generation, tokenizer: ChatTokenizer) -> Generator[Piece, None, None]:
