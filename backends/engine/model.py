@@ -145,7 +145,7 @@ class LocalModel:
         generation = Generation(prompt, decoding, prepared.ends, weights)
         self._scheduler(adapter, key).submit(generation)
         try:
-            yield from _pieces(generation, tokenizer)
+            yield from pieces(generation, tokenizer)
         finally:
             generation.cancel()
 
@@ -240,7 +240,7 @@ def _precision(options: EngineOptions, shape: Shape) -> str:
     return "int8" if shape.weights > EXACT_UP_TO else "fp32"
 
 
-def _pieces(generation: Generation, tokenizer: ChatTokenizer) -> Generator[Piece, None, None]:
+def pieces(generation: Generation, tokenizer: ChatTokenizer) -> Generator[Piece, None, None]:
     """The text of a generation as it grows. Raises its error."""
     shown, taken, prompt_tokens = "", 0, len(generation.prompt)
     while True:
@@ -250,10 +250,10 @@ def _pieces(generation: Generation, tokenizer: ChatTokenizer) -> Generator[Piece
         done = generation.done  # before the text is read: what is written until then counts
         taken = len(generation.written)
         text = tokenizer.decode(generation.written[:taken])
-        # The bytes of one character may come in several tokens; half of it is shown as this sign.
-        if text.startswith(shown) and (done or not text.endswith("\ufffd")):
-            yield Piece(text[len(shown) :], prompt_tokens, taken)
-            shown = text
+        if not done:  # the bytes of one character may come in several tokens; until then it reads as this sign
+            text = text.rstrip("\ufffd")
+        yield Piece(text[len(shown) :], prompt_tokens, taken)
+        shown = text
         if done:
             break
     if isinstance(generation.error, DuodeskError):
