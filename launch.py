@@ -15,11 +15,11 @@ python3 launch.py test                     all checks and tests
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import socket
 import subprocess
 import sys
-import threading
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,21 +72,29 @@ def local_model(settings: Settings) -> LocalModel:
 
 
 def serve(settings: Settings, _: argparse.Namespace) -> int:
-    """Serves the app; the index and the model get ready behind the first page."""
+    """Serves the app: a waiting page at once, then the site; the index and the model get ready behind it."""
+    from app import doorway
+
     port = free_port(settings.host, settings.port)
     if port != settings.port:
         print(f"Port {settings.port} is taken; using {port} instead.", flush=True)
-    print(f"Duodesk is starting on http://{settings.host}:{port} …", flush=True)
-    parts = compose(settings)
+    address = f"http://{settings.host}:{port}"
+    print(f"Duodesk is starting on {address} …", flush=True)
 
-    import uvicorn
+    def prepare(door: doorway.Doorway) -> None:
+        gc.disable()  # nothing made here becomes garbage, but looking for it takes a tenth of the time
+        door.say("Opening the database …")
+        parts = compose(settings)
+        door.say("Loading the pages …")
+        from app.site import build_site
 
-    from app.site import build_site
+        door.open(build_site(parts))
+        gc.freeze()
+        gc.enable()
+        print(f"Duodesk is ready: {address} (Ctrl+C ends it)", flush=True)
+        warm_up(parts)
 
-    threading.Thread(target=warm_up, args=(parts,), name="warm-up", daemon=True).start()
-    site = build_site(parts)
-    print(f"Duodesk is ready: http://{settings.host}:{port} (Ctrl+C ends it)", flush=True)
-    uvicorn.run(site, host=settings.host, port=port, log_level="warning")
+    doorway.serve(prepare, settings.company, settings.host, port)
     return 0
 
 

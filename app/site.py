@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import warnings
 from typing import TYPE_CHECKING
 
+from app.quick_gradio import import_gradio
 from app.widgets import OWNER_COOKIE
 from core.parts import Parts
 
@@ -18,10 +20,14 @@ FIVE_YEARS_S = 5 * 365 * DAY_S
 
 def build_site(parts: Parts) -> FastAPI:
     """The whole site, ready for uvicorn."""
+    import_gradio()
     import gradio as gr
     from fastapi import FastAPI
 
     from app import api, theme
+
+    # Said of every app with several pages, also with ssr_mode=False.
+    warnings.filterwarnings("ignore", "SSR mode is not supported with multi-page apps")
 
     site = FastAPI(title="Duodesk", docs_url=None, redoc_url=None, openapi_url=None)
     site.add_middleware(VisitorCookie)

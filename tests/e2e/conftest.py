@@ -116,8 +116,9 @@ def server(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def _weights(home: Path) -> tuple[Path, Path]:
-    """A tiny random model and adapter: it never ends by itself, so that there is always something to stop."""
-    model = make_model(home / "model", context=2048)
+    """A random model and adapter: it never ends by itself, so that there is always something to stop, and is wide
+    enough that a person would see it write."""
+    model = make_model(home / "model", hidden=768, context=2048)
     make_adapter(home / "adapters" / "velomoor", model)
     return model, home / "adapters"
 
