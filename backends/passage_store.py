@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.errors import DocumentError
 from core.types import Passage, new_id
@@ -16,6 +16,7 @@ from core.types import Passage, new_id
 if TYPE_CHECKING:
     from chromadb.api.collection_configuration import CreateHNSWConfiguration
     from langchain_chroma import Chroma
+    from langchain_core.embeddings import Embeddings
 
 COLLECTION = "passages"
 # Help centres have thousands of passages, not millions: a denser graph than Chroma's default (16 neighbours,
@@ -26,7 +27,11 @@ HNSW: CreateHNSWConfiguration = {
     "ef_construction": 200,
     "ef_search": 200,
 }
-BATCH = 1000  # below Chroma's limit for one call
+# Chroma keeps Python's global lock while it works, so that the whole process stands still for one call: some tens of
+# milliseconds for so many passages. It also refuses to read more than some ten thousand at once.
+READ = 500
+WRITTEN = 32
+REPORTED = 256  # passages between two reports of progress
 
 
 @dataclass(frozen=True)
@@ -40,15 +45,29 @@ class StoredFile:
     complete: bool
 
 
-class PassageStore:
-    """Opened with the first use. One writer at a time (`writing`), any number of readers; one object a process."""
+class Stored(NamedTuple):
+    """All that is stored: the passages by source and place, and the files they come from, by source."""
 
-    def __init__(self, folder: Path) -> None:
+    passages: list[Passage]
+    files: dict[str, StoredFile]
+
+
+class PassageStore:
+    """Opened with the first use. One writer at a time (`writing`), any number of readers; one object a process.
+
+    `embedding` gives the vectors: MiniLM by default, loaded with its first use. It must always be the same for
+    one folder, and safe for threads.
+    """
+
+    def __init__(self, folder: Path, embedding: Embeddings | None = None) -> None:
         self.folder = folder
+        self._given = embedding
         self._lock = threading.Lock()
         self._client: Any = None
         self._opened: Chroma | None = None
+        self._collection: Any = None
         self._opened_at = ""
+        self._known: dict[bytes, str] = {}  # while writing: digests of the passages' texts -> their identifiers
 
     @property
     def stamp(self) -> str:
@@ -59,8 +78,11 @@ class PassageStore:
             return ""
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Keeps other threads and processes from writing, and tells readers afterwards that something changed."""
+    def writing(self) -> Iterator[Stored]:
+        """Keeps other threads and processes from writing, and tells readers afterwards that something changed.
+
+        Yields what is stored at the beginning. Raises DocumentError.
+        """
         from chromadb.errors import ChromaError
         from filelock import FileLock
 
@@ -70,9 +92,12 @@ class PassageStore:
                 with self._lock:
                     self._opened = None  # a killed writer leaves no stamp: never write on top of an old state
                     self._fresh()
+                stored = self.read()
+                self._known = {_digest(searched_text(passage)): passage.id for passage in stored.passages}
                 try:
-                    yield
+                    yield stored
                 finally:
+                    self._known = {}
                     with self._lock:
                         self._opened_at = self._new_stamp()
         except (OSError, ChromaError) as error:
@@ -84,31 +109,39 @@ class PassageStore:
         new.replace(self.folder / "stamp")
         return stamp
 
-    def read(self) -> tuple[list[Passage], dict[str, StoredFile]]:
-        """All passages, by source and place, and the files they come from."""
+    def read(self) -> Stored:
+        """Everything, as it is now."""
         if not (self.folder / "chroma").exists():
-            return [], {}
-        with self._lock:
-            stored = self._fresh().get(include=["documents", "metadatas"])
-        rows = sorted(
-            zip(stored["ids"], stored["documents"], stored["metadatas"], strict=True),
-            key=lambda row: (row[2]["source"], row[2]["start"]),
-        )
+            return Stored([], {})
+        rows = sorted(self._rows(), key=lambda row: (row[2]["source"], row[2]["start"]))
         passages: list[Passage] = []
         by_source: dict[str, list[tuple[str, dict[str, Any]]]] = {}
         for identity, text, meta in rows:
             title = meta["title"]
             passages.append(Passage(identity, meta["source"], title, text[len(title) + 1 :], start=meta["start"]))
             by_source.setdefault(meta["source"], []).append((identity, meta))
-        return passages, {source: _stored_file(source, rows) for source, rows in by_source.items()}
+        return Stored(passages, {source: _stored_file(source, rows) for source, rows in by_source.items()})
+
+    def _rows(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """Identifier, text and metadata of all passages, page by page, so that searches come in between."""
+        rows: dict[str, tuple[str, str, dict[str, Any]]] = {}
+        offset = 0
+        while True:
+            with self._lock:
+                page = self._fresh().get(include=["documents", "metadatas"], limit=READ, offset=offset)
+            for row in zip(page["ids"], page["documents"], page["metadatas"], strict=True):
+                rows[row[0]] = row
+            if len(page["ids"]) < READ:
+                return list(rows.values())
+            offset += READ
 
     def nearest(self, text: str, n: int) -> list[str]:
         """The identifiers of the n passages nearest in meaning, best first."""
-        from backends.embedding import MiniLM
-
-        vector = MiniLM().embed_query(text)
+        vector = self._embedding.embed_query(text)
         with self._lock:
-            return [str(found.id) for found in self._fresh().similarity_search_by_vector(vector, k=n)]
+            self._fresh()
+            found = self._collection.query(query_embeddings=[vector], n_results=n, include=[])
+        return [str(identity) for identity in found["ids"][0]]
 
     def put(
         self,
@@ -118,17 +151,25 @@ class PassageStore:
         text: str,
         passages: Sequence[Passage],
         old: StoredFile | None,
+        progress: Callable[[int, int], None],
     ) -> None:
-        """Stores a document in place of `old`. The new is complete before the old goes: a crash loses nothing."""
+        """Stores a document in place of `old`. The new is complete before the old goes: a crash loses nothing.
+
+        Only passages whose text has no vector yet are embedded. In between, `progress` gets the number of
+        passages stored and that of all.
+        """
         path = self._text_path(source, content)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode())
         chroma = self._fresh()
-        for first in range(0, len(passages), BATCH):
-            batch = passages[first : first + BATCH]
+        ordered = sorted(passages, key=lambda p: len(p.title) + len(p.text))  # like lengths are embedded together
+        for first in range(0, len(ordered), WRITTEN):
+            if first and first % REPORTED == 0:
+                progress(first, len(ordered))
+            batch = ordered[first : first + WRITTEN]
+            texts = [searched_text(passage) for passage in batch]
             chroma.add_texts(
-                # The title is part of what is searched: it often holds the very word of the question.
-                [f"{p.title}\n{p.text}" for p in batch],
+                texts,
                 [
                     {
                         "source": source,
@@ -142,6 +183,7 @@ class PassageStore:
                 ],
                 [p.id for p in batch],
             )
+            self._known.update((_digest(text), p.id) for text, p in zip(texts, batch, strict=True))
         if old:
             self._delete(old.passage_ids - {p.id for p in passages})
             if old.content != content:
@@ -149,11 +191,10 @@ class PassageStore:
 
     def move(self, file: StoredFile, root: str) -> None:
         """Notes that an unchanged file is now found in another folder."""
-        collection = self._client.get_collection(COLLECTION, embedding_function=None)
         ids = sorted(file.passage_ids)
-        for first in range(0, len(ids), BATCH):
-            batch = ids[first : first + BATCH]
-            collection.update(batch, metadatas=[{"root": root}] * len(batch))
+        for first in range(0, len(ids), WRITTEN):
+            batch = ids[first : first + WRITTEN]
+            self._collection.update(batch, metadatas=[{"root": root}] * len(batch))
 
     def remove(self, file: StoredFile) -> None:
         self._delete(file.passage_ids)
@@ -165,8 +206,24 @@ class PassageStore:
 
     def _delete(self, ids: frozenset[str]) -> None:
         ordered = sorted(ids)
-        for first in range(0, len(ordered), BATCH):
-            self._fresh().delete(ordered[first : first + BATCH])
+        for first in range(0, len(ordered), WRITTEN):
+            self._fresh().delete(ordered[first : first + WRITTEN])
+
+    def _stored_vectors(self, texts: Sequence[str]) -> dict[str, Sequence[float]]:
+        """The vectors of those texts that are in the index, by text."""
+        wanted = {known: text for text in texts if (known := self._known.get(_digest(text)))}
+        if not wanted:
+            return {}
+        found = self._collection.get(list(wanted), include=["embeddings"])
+        return {wanted[identity]: vector for identity, vector in zip(found["ids"], found["embeddings"], strict=True)}
+
+    @property
+    def _embedding(self) -> Embeddings:
+        if self._given is None:
+            from backends.embedding import MiniLM
+
+            self._given = MiniLM()
+        return self._given
 
     def _text_path(self, source: str, content: str) -> Path:
         name = hashlib.sha256(source.encode()).hexdigest()[:16]
@@ -188,18 +245,31 @@ class PassageStore:
         import chromadb
         from langchain_chroma import Chroma
 
-        from backends.embedding import MiniLM
+        from backends.vector_reuse import ReusingEmbeddings
 
+        embedding = ReusingEmbeddings(self._embedding, self._stored_vectors)
         try:
             self._client = chromadb.PersistentClient(
                 str(self.folder / "chroma"), chromadb.Settings(anonymized_telemetry=False)
             )
-            return Chroma(COLLECTION, MiniLM(), client=self._client, collection_configuration={"hnsw": HNSW})
+            opened = Chroma(COLLECTION, embedding, client=self._client, collection_configuration={"hnsw": HNSW})
+            # For searches: LangChain would read every passage found, with all that is known of it.
+            self._collection = self._client.get_collection(COLLECTION, embedding_function=None)
+            return opened
         except Exception as error:  # Chroma raises its own, SQLite's and the system's types here
             raise DocumentError(
                 f"The index in {self.folder} cannot be opened ({type(error).__name__}: {error}); "
                 "remove that folder and index the documents again."
             ) from error
+
+
+def searched_text(passage: Passage) -> str:
+    """What is embedded and searched of a passage. The title is part of it: it often holds the question's very word."""
+    return f"{passage.title}\n{passage.text}"
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
 def _stored_file(source: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> StoredFile:

@@ -7,20 +7,25 @@ import difflib
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from backends.ingest import SourceFile, content_hash, convert, cut, find_files, read_bytes
 from backends.keywords import KeywordIndex
-from backends.passage_store import PassageStore, StoredFile
+from backends.passage_store import PassageStore, Stored, StoredFile, searched_text
+from backends.recent import Recent
 from core.errors import DocumentError, UnknownDocument
 from core.types import IndexReport, Passage
 
+if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
+
 RRF_K = 60  # Cormack, Clarke and Buettcher (2009): damps the weight of the very first ranks
 CANDIDATES = 50  # from each of the two rankings
+RECENT = 64  # searches remembered
 
 
 @dataclass(frozen=True)
@@ -30,14 +35,13 @@ class _Snapshot:
     stamp: str
     passages: dict[str, Passage]
     files: dict[str, StoredFile]
+    keywords: KeywordIndex
+    ids: list[str]  # of the passages, by their rows in `keywords`
+    rankings: Recent[list[tuple[str, float]]]
 
     @cached_property
     def version(self) -> str:
         return hashlib.sha256("\n".join(sorted(self.passages)).encode()).hexdigest()[:12]
-
-    @cached_property
-    def keywords(self) -> KeywordIndex:
-        return KeywordIndex([f"{passage.title}\n{passage.text}" for passage in self.passages.values()])
 
 
 class HybridRetriever:
@@ -45,19 +49,22 @@ class HybridRetriever:
 
     Making one costs nothing: the index is opened with the first use, the embedding model with the first
     search. Raises DocumentError when the index cannot be opened, ModelNotFound without the embedding model.
+    `embedding` takes the place of that model; see PassageStore.
     """
 
-    def __init__(self, folder: Path, chunk_chars: int = 700) -> None:
+    def __init__(self, folder: Path, chunk_chars: int = 700, embedding: Embeddings | None = None) -> None:
         self.chunk_chars = chunk_chars
-        self._store = PassageStore(folder)
+        self._store = PassageStore(folder, embedding)
         self._loading = threading.Lock()
         self._snapshot: _Snapshot | None = None
-        self._progress = ""
+        self._writing = False
+        self._progress: _Progress | None = None
 
     @property
     def state(self) -> str:
-        """'ready' or 'indexing 12 of 50'."""
-        return f"indexing {self._progress}" if self._progress else "ready"
+        """'ready', 'indexing 12 of 50' or, within a long document, 'indexing 12 of 50 (256 of 9,000 passages)'."""
+        progress = self._progress
+        return f"indexing {progress.text}" if progress else "ready"
 
     @property
     def version(self) -> str:
@@ -76,11 +83,14 @@ class HybridRetriever:
         if k <= 0 or not text.strip() or not state.passages:
             return []
         n = max(CANDIDATES, k)
-        ids = list(state.passages)
-        by_words = [ids[row] for row in state.keywords.best(text, n)]
-        by_meaning = [found for found in self._store.nearest(text, n) if found in state.passages]
-        scores = fuse([by_meaning, by_words])
+        # The arms of a comparison ask the same, and at the same time.
+        scores = state.rankings.get((text, n), lambda: self._rank(state, text, n))
         return [dataclasses.replace(state.passages[i], score=score) for i, score in scores[:k]]
+
+    def _rank(self, state: _Snapshot, text: str, n: int) -> list[tuple[str, float]]:
+        by_words = [state.ids[row] for row in state.keywords.best(text, n)]
+        by_meaning = [found for found in self._store.nearest(text, n) if found in state.passages]
+        return fuse([by_meaning, by_words])
 
     def document(self, source: str) -> str:
         """The converted text of a whole document. Raises UnknownDocument."""
@@ -96,49 +106,48 @@ class HybridRetriever:
         return [(source, len(file.passage_ids)) for source, file in sorted(self._current().files.items())]
 
     def index(self, paths: Iterable[Path], progress: Callable[[int, int, str], None] | None = None) -> IndexReport:
-        """Brings documents in: files, and folders with all below them. `progress` gets (done, total, source).
+        """Brings documents in: files, and folders with all below them. `progress` gets (done, total, source) after
+        each file; during a long one also, with the number of its passages stored behind its source.
 
         A document is known by its path below the folder given, or by its name when given alone. Unchanged ones
-        cost nothing; changed ones are replaced; those gone from a folder given are removed. A file that cannot
-        be read is reported and the others go on. Raises DocumentError only for the index itself.
+        cost nothing, of changed ones only new passages are embedded, and what was interrupted goes on where it
+        was; those gone from a folder given are removed. A file that cannot be read is reported and the others go
+        on. Raises DocumentError only for the index itself.
         """
         paths = [Path(path) for path in paths]
-        report = IndexReport()
         files = find_files(paths)
-        with self._showing_progress(len(files)) as show:
-            with self._store.writing():
-                _, stored = self._store.read()
-                seen: dict[str, Path] = {}
-                for number, file in enumerate(files, start=1):
-                    try:
-                        _check_unseen(file, seen)
-                        outcome = self._index_file(file, stored.get(file.source))
-                        getattr(report, outcome).append(file.source)
-                    except DocumentError as error:
-                        report.failed.append((str(file.path), str(error)))
-                    show(number)
-                    if progress:
-                        progress(number, len(files), file.source)
-                roots = {str(path.resolve()) for path in paths if path.is_dir()}
-                for source, old in stored.items():
-                    if old.root in roots and source not in seen:
-                        self._store.remove(old)
-                        report.removed.append(source)
-            self._current()  # loaded here, so that no search has to
+        roots = {str(path.resolve()) for path in paths if path.is_dir()}
+        self._progress = _Progress(len(files), progress)
+        try:
+            with self._store.writing() as stored:
+                self._load(stored)
+                self._writing = True
+                report = self._bring_in(files, roots, stored.files)
+            self._load()
+        finally:
+            self._writing = False
+            self._progress = None
         return report
 
-    @contextmanager
-    def _showing_progress(self, total: int) -> Iterator[Callable[[int], None]]:
-        def show(done: int) -> None:
-            self._progress = f"{done} of {total}"
+    def _bring_in(self, files: Sequence[SourceFile], roots: set[str], stored: dict[str, StoredFile]) -> IndexReport:
+        assert self._progress
+        report = IndexReport()
+        seen: dict[str, Path] = {}
+        for file in files:
+            try:
+                _check_unseen(file, seen)
+                outcome = self._index_file(file, stored.get(file.source), self._progress.within(file.source))
+                getattr(report, outcome).append(file.source)
+            except DocumentError as error:
+                report.failed.append((str(file.path), str(error)))
+            self._progress.after(file.source)
+        for source, old in stored.items():
+            if old.root in roots and source not in seen:
+                self._store.remove(old)
+                report.removed.append(source)
+        return report
 
-        show(0)
-        try:
-            yield show
-        finally:
-            self._progress = ""
-
-    def _index_file(self, file: SourceFile, old: StoredFile | None) -> str:
+    def _index_file(self, file: SourceFile, old: StoredFile | None, progress: Callable[[int, int], None]) -> str:
         """Indexes one file and names the list of the report it belongs to. Raises DocumentError."""
         raw = read_bytes(file.path)
         content = content_hash(raw, self.chunk_chars)
@@ -150,23 +159,58 @@ class HybridRetriever:
         passages = cut(file.source, document, self.chunk_chars)
         if not passages:
             raise DocumentError(f"'{file.path.name}' holds headings but no text; nothing of it was indexed.")
-        self._store.put(file.source, file.root, content, document.text, passages, old)
+        self._store.put(file.source, file.root, content, document.text, passages, old, progress)
         return "replaced" if old else "added"
 
     def _current(self) -> _Snapshot:
-        """The state of the index now: from memory unless this or another process has written meanwhile."""
-        stamp = self._store.stamp
+        """The state of the index now: from memory unless this or another process has written meanwhile.
+
+        While this process writes, it is the state before: nobody waits for the new one to be read.
+        """
         known = self._snapshot
-        if known and known.stamp == stamp:
+        if known and (self._writing or known.stamp == self._store.stamp):
             return known
+        return self._load()
+
+    def _load(self, stored: Stored | None = None) -> _Snapshot:
+        """Reads the state of the index, or takes `stored` for it, unless it is the known one."""
         with self._loading:
             known = self._snapshot
             stamp = self._store.stamp  # before reading: a change during it makes the next call read again
             if known is None or known.stamp != stamp:
-                passages, files = self._store.read()
-                known = _Snapshot(stamp, {passage.id: passage for passage in passages}, files)
-                self._snapshot = known
+                self._snapshot = known = _snapshot(stamp, stored or self._store.read(), known)
             return known
+
+
+def _snapshot(stamp: str, stored: Stored, before: _Snapshot | None) -> _Snapshot:
+    passages = {passage.id: passage for passage in stored.passages}
+    ids = list(passages)
+    if before and before.ids == ids and before.passages == passages:
+        keywords = before.keywords  # building it is what takes longest
+    else:
+        keywords = KeywordIndex([searched_text(passage) for passage in passages.values()])
+    return _Snapshot(stamp, passages, stored.files, keywords, ids, Recent(RECENT))
+
+
+class _Progress:
+    """How far an indexing run is: `text` for people, and `tell` told at each step, see HybridRetriever.index."""
+
+    def __init__(self, total: int, tell: Callable[[int, int, str], None] | None) -> None:
+        self._done, self._total, self._tell = 0, total, tell
+        self.text = f"0 of {total}"
+
+    def within(self, source: str) -> Callable[[int, int], None]:
+        """To be called with the passages of `source` stored so far, and all of them."""
+        return lambda stored, passages: self._show(source, f"{stored:,} of {passages:,} passages")
+
+    def after(self, source: str) -> None:
+        self._done += 1
+        self._show(source)
+
+    def _show(self, source: str, detail: str = "") -> None:
+        self.text = f"{self._done} of {self._total}" + (f" ({detail})" if detail else "")
+        if self._tell:
+            self._tell(self._done, self._total, f"{source}: {detail}" if detail else source)
 
 
 def fuse(rankings: Sequence[Sequence[str]], k: int = RRF_K) -> list[tuple[str, float]]:

@@ -48,7 +48,7 @@ messages:
       Question: {{question}}
 """
 QUICK = TEMPLATE.format(name="quick", tokens=12, temperature=0.0)
-ENDLESS = TEMPLATE.format(name="endless", tokens=1500, temperature=2.0)
+ENDLESS = TEMPLATE.format(name="endless", tokens=2048, temperature=2.0)
 
 
 # Keeps every byte that gradio sends to the page, streams included, as `received`: [{url, body}].
@@ -118,7 +118,7 @@ def server(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def _weights(home: Path) -> tuple[Path, Path]:
     """A random model and adapter: it never ends by itself, so that there is always something to stop, and is wide
     enough that a person would see it write."""
-    model = make_model(home / "model", hidden=768, context=2048)
+    model = make_model(home / "model", hidden=768, context=8192)
     make_adapter(home / "adapters" / "velomoor", model)
     return model, home / "adapters"
 
