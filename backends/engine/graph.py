@@ -34,9 +34,10 @@ class Variant:
 
 
 FP32 = Variant("fp32.onnx", eight_bit=False, lora=True)
+FP32_PLAIN = Variant("fp32-plain.onnx", eight_bit=False, lora=False)
 INT8 = Variant("int8.onnx", eight_bit=True, lora=True)
 INT8_PLAIN = Variant("int8-plain.onnx", eight_bit=True, lora=False)
-VARIANTS = (FP32, INT8, INT8_PLAIN)
+VARIANTS = (FP32, FP32_PLAIN, INT8, INT8_PLAIN)
 
 
 @dataclass(frozen=True)

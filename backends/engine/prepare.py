@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-FORMAT = 3  # counts up whenever what is written changes
+FORMAT = 4  # counts up whenever what is written changes
 PRECISIONS = {"fp32": 0.99999, "int8": 0.99}  # least cosine of the logits with those of transformers
 SAMPLE = (Turn("system", "You are an agent."), Turn("user", "Hello, where is my order?"))
 CHECKED_TOKENS = 48

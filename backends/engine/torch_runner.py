@@ -72,12 +72,10 @@ class TorchRunner:
             self._caches[slot] = DynamicCache(config=self._model.config)
         return self._forward(slot, tokens, adapter)
 
-    def decode(
-        self, tokens: Sequence[int], pasts: Sequence[int], adapters: Sequence[str | None]
-    ) -> Sequence[np.ndarray]:
-        """Reads one token in each of the slots 0 to n - 1; returns n x logits [vocabulary]."""
+    def decode(self, tokens: Sequence[int], pasts: Sequence[int], adapters: Sequence[str | None]) -> np.ndarray:
+        """Reads one token in each of the slots 0 to n - 1; returns logits [n, vocabulary]."""
         rows = zip(tokens, adapters, strict=True)
-        return [self._forward(slot, [token], adapter) for slot, (token, adapter) in enumerate(rows)]
+        return np.stack([self._forward(slot, [token], adapter) for slot, (token, adapter) in enumerate(rows)])
 
     def swap(self, first: int, second: int, length: int) -> None:
         """Exchanges two slots."""
