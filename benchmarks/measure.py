@@ -66,7 +66,7 @@ def median(values: Sequence[float]) -> float:
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:
-    """How alike two logit vectors are, 1 for the same direction; at least 0.999 is asserted before anything is timed."""
+    """How alike two logit vectors are, 1 for the same direction: at least 0.999 before anything is timed."""
     a, b = a.astype(np.float64), b.astype(np.float64)
     return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
 

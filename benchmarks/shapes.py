@@ -20,6 +20,7 @@ SEED = 20261122
 EMBEDDING_STD = 0.02
 LAYER_GAIN = 1.0
 QUERY_KEY_GAIN = 0.8
+LORA_B_STD = 0.02
 # Special tokens and bytes come first in the vocabulary; prompts of the benchmark are drawn from behind them.
 FIRST_WORD_ID = 300
 
@@ -86,11 +87,15 @@ def make_adapter(model_folder: Path, out: Path, rank: int) -> Path:
 
     model = AutoModelForCausalLM.from_pretrained(model_folder, dtype=torch.float32)
     torch.manual_seed(SEED)
-    # init_lora_weights=False draws B too; PEFT's usual zeros would make the adapter invisible.
-    lora = LoraConfig(
-        r=rank, lora_alpha=2 * rank, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM"
-    )
-    get_peft_model(model, lora).save_pretrained(str(out))
+    lora = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+    adapted = get_peft_model(model, lora)
+    with torch.no_grad():
+        for name, weights in adapted.named_parameters():
+            # PEFT starts B at zero, and the adapter would change nothing; this changes the logits, yet not beyond all
+            # likeness to the base model's.
+            if ".lora_B." in name:
+                weights.normal_(std=LORA_B_STD)
+    adapted.save_pretrained(str(out))
     return out
 
 

@@ -42,8 +42,7 @@ def make_gguf(folder: Path, work: Path, name: str, precision: Precision) -> Path
     """The model's GGUF file, written unless it is there."""
     path = gguf_path(work, name, precision)
     if not path.exists():
-        unfinished = write_gguf(folder, path.with_suffix(".unfinished"), precision)
-        unfinished.rename(path)
+        write_gguf(folder, path, precision)
     return path
 
 

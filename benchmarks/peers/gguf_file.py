@@ -38,11 +38,15 @@ LAYER_NAMES = {
 
 
 def write_gguf(model_folder: Path, out_path: Path, precision: Precision) -> Path:
-    """Write the folder's weights to `out_path`: matrices in the precision, vectors in fp32, as llama.cpp does itself."""
+    """Write the folder's weights to `out_path`: matrices in the precision, vectors in fp32, as llama.cpp does.
+
+    A file already there is replaced only when the new one is complete: llama.cpp may still have it mapped.
+    """
     config = json.loads((model_folder / "config.json").read_text(encoding="utf-8"))
     if config["model_type"] not in ARCHITECTURES:
         raise ValueError(f"{model_folder} is a {config['model_type']} model; known are {', '.join(ARCHITECTURES)}")
-    writer = GGUFWriter(out_path, config["model_type"])
+    unfinished = out_path.with_name(out_path.name + ".unfinished")
+    writer = GGUFWriter(unfinished, config["model_type"])
     _add_shape(writer, config, precision)
     _add_tokens(writer, model_folder, config)
     _add_weights(writer, model_folder, config, precision)
@@ -50,7 +54,7 @@ def write_gguf(model_folder: Path, out_path: Path, precision: Precision) -> Path
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    return out_path
+    return unfinished.replace(out_path)
 
 
 def _head_dim(config: dict[str, Any]) -> int:

@@ -14,16 +14,27 @@ PROGRAM_VARIABLE = "LLAMA_SERVER"
 
 
 class LlamaServer(Server):
-    """`with LlamaServer(gguf, threads, slots) as server: server.chats(...)`; each slot has `context` tokens."""
+    """`with LlamaServer(gguf, threads, slots) as server: server.chats(...)`; each slot has `context` tokens.
+
+    Flash attention: None leaves it to llama.cpp, as in `LlamaCpp`.
+    """
 
     address = "/completion"
 
-    def __init__(self, gguf_path: Path, threads: int = 2, slots: int = 16, context: int = 2048) -> None:
+    def __init__(
+        self,
+        gguf_path: Path,
+        threads: int = 2,
+        slots: int = 16,
+        context: int = 2048,
+        flash_attention: bool | None = None,
+    ) -> None:
         super().__init__()
         self.gguf_path = gguf_path
         self.threads = threads
         self.slots = slots
         self.context = context
+        self.flash_attention = "auto" if flash_attention is None else "on" if flash_attention else "off"
 
     def command(self) -> list[str]:
         options = {
@@ -33,6 +44,7 @@ class LlamaServer(Server):
             "--threads": self.threads,
             "--parallel": self.slots,
             "--ctx-size": self.slots * self.context,
+            "--flash-attn": self.flash_attention,
             # Saving finished chats for later would cost the peer time and gain it nothing with fresh prompts.
             "--cache-ram": 0,
             "--log-verbosity": 1,

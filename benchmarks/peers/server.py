@@ -79,7 +79,7 @@ class Server:
     def answers(self, prompts: list[list[int]], new_tokens: int) -> tuple[float, list[list[int]]]:
         """The same seconds, and the ids of every answer in the order of the prompts."""
         bodies = [json.dumps(self.body(ids, new_tokens)).encode() for ids in prompts]
-        gate = threading.Barrier(len(bodies))
+        gate = threading.Barrier(len(bodies), timeout=READY_WITHIN_S)
         with ThreadPoolExecutor(len(bodies)) as pool:
             answers = [answer.result() for answer in [pool.submit(self._ask, gate, body) for body in bodies]]
         counted = [self.counted(answer) for _, _, answer in answers]
