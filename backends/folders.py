@@ -22,6 +22,10 @@ IDENTITY = (
 )
 
 
+# Ways to begin a LoRA adapter for which PEFT takes something out of the base weights, for all arms.
+CHANGES_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
+
+
 def folder_hash(folder: Path) -> str:
     """The first 12 hexadecimal digits of a SHA-256 over the files that decide what the folder's weights say."""
     files = sorted({file for pattern in IDENTITY for file in folder.glob(pattern)})
@@ -101,6 +105,22 @@ class AdapterFolder:
             return dict(json.loads(card.read_text(encoding="utf-8")))
         except ValueError as error:
             raise AdapterError(f"The card of adapter '{name}' ({card}) is not valid JSON: {error}.") from error
+
+    def check_kind(self, name: str) -> None:
+        """Raises AdapterError for what is no LoRA adapter, or one that changes the base weights when it is loaded."""
+        file = self.path(name) / "adapter_config.json"
+        try:
+            config = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise AdapterError(f"The adapter '{name}' cannot be read: {file} is not valid JSON: {error}.") from error
+        kind, start = config.get("peft_type"), config.get("init_lora_weights")
+        if kind != "LORA" or config.get("alora_invocation_tokens"):
+            raise AdapterError(f"The adapter '{name}' is of the kind {kind or 'unknown'}; use a LoRA adapter.")
+        if isinstance(start, str) and start.startswith(CHANGES_BASE):
+            raise AdapterError(
+                f"The adapter '{name}' was begun with {start}, which changes the base model's weights too; "
+                "save it as a plain LoRA adapter (PEFT: save_pretrained with path_initial_model_for_weight_conversion)."
+            )
 
     def check_base(self, name: str, model: str, model_hash: str) -> None:
         """Raises AdapterMismatch when the adapter's card names other base weights."""

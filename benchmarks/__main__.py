@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 import time
 from dataclasses import asdict
@@ -24,10 +25,12 @@ MEASURES = ("decode", "pairs", "prefixes", "chats", "neighbour", "study", "memor
 def main() -> None:
     options = _parse()
     options.folder.mkdir(parents=True, exist_ok=True)
+    # Importing the app sets it for torch; llama.cpp, which spins, would get several times slower.
+    os.environ.pop("OMP_WAIT_POLICY", None)
     found: list[Row] = []
-    for name in options.models:
-        model = shapes.EMBEDDED if name == "embedded" else getattr(shapes, name)(options.folder)
-        for measure in options.measures:
+    for measure in options.measures:
+        for name in options.models:
+            model = shapes.EMBEDDED if name == "embedded" else getattr(shapes, name)(options.folder)
             start = time.perf_counter()
             new = _measured(measure, name, model, options.folder, options.rounds)
             found += new

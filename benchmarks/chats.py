@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+from benchmarks.decode import better
 from benchmarks.engine import THREADS, Engine
 from benchmarks.measure import interleave, median, ratio
 from benchmarks.rows import Row, at_least
@@ -29,22 +30,26 @@ def rows(model: str, folder: Path, gguf: Path, rounds: int, transformers: bool =
         engines = {
             "int8": Engine(folder, "int8", slots=CHATS),
             "fp32": Engine(folder, "fp32", slots=CHATS),
-            "llama-server f16": stack.enter_context(
-                LlamaServer(write_gguf(folder, gguf / f"{model}-f16.gguf", "f16"), THREADS, CHATS)
-            ),
-            "llama-server q8": stack.enter_context(
-                LlamaServer(write_gguf(folder, gguf / f"{model}-q8_0.gguf", "q8_0"), THREADS, CHATS)
-            ),
         }
+        for precision, kind in (("f16", "f16"), ("q8", "q8_0")):
+            file = write_gguf(folder, gguf / f"{model}-{kind}.gguf", kind)
+            server = LlamaServer(file, THREADS, CHATS)
+            plain = LlamaServer(file, THREADS, CHATS, flash_attention=False)
+            engines[f"llama-server {precision}"] = stack.enter_context(server)
+            engines[f"llama-server {precision} without flash"] = stack.enter_context(plain)
         if transformers:
             engines["transformers serve"] = stack.enter_context(TransformersServe(folder))
         speeds = interleave({name: _speed(engine) for name, engine in engines.items()}, rounds)
     case = f"{CHATS} chats at once"
     found = [
-        at_least(f"{case}: int8 over {name}", model, ratio(speeds["int8"], speeds[name]), bar)
-        for name, bar in (("llama-server q8", 1), ("llama-server f16", 1), ("transformers serve", 2))
-        if name in speeds
+        at_least(
+            f"{case}: int8 over llama-server {precision}", model, ratio(speeds["int8"], better(precision, speeds)), 1
+        )
+        for precision in ("q8", "f16")
     ]
+    if transformers:
+        over = ratio(speeds["int8"], speeds["transformers serve"])
+        found.append(at_least(f"{case}: int8 over transformers serve", model, over, 2))
     absolute = ", ".join(f"{name} {median(values):.0f}" for name, values in speeds.items())
     return [*found, Row(f"{case}: tokens a second in all", model, absolute)]
 

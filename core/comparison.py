@@ -7,6 +7,7 @@ nothing else: two texts without citations, both at once.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import re
 from collections.abc import Iterator
@@ -73,9 +74,11 @@ class Comparisons:
         order = list(zip(LANES, chat.specs, strict=True))
         if chat.kind == "blind":
             self.draw.shuffle(order)
-        for lane, answer in together([(lane, self.desk.answer(question, spec, lane)) for lane, spec in order]):
-            done[lane] = answer
-            yield self._sides(chat, question.text, done) if chat.kind == "open" else Sides(question.text, "", "")
+        lanes = together([(lane, self.desk.answer(question, spec, lane)) for lane, spec in order])
+        with contextlib.closing(lanes):
+            for lane, answer in lanes:
+                done[lane] = answer
+                yield self._sides(chat, question.text, done) if chat.kind == "open" else Sides(question.text, "", "")
         if all(answer.outcome == "complete" for answer in done.values()):
             self.store.add_pair(Pair(new_id(), question.id, done[chat.left].id, done[_other(chat.left)].id))
         yield self._sides(chat, question.text, done)
@@ -86,7 +89,8 @@ class Comparisons:
         shown = []
         for exchange in self.store.exchanges(chat_id):
             done = {answer.lane: answer for answer in exchange.answers}
-            shown.append(self._sides(chat, exchange.question.text, done))
+            sides = self._sides(chat, exchange.question.text, done)
+            shown.append(replace(sides, rateable=sides.rateable and exchange.pair is not None))
         return shown
 
     def vote(

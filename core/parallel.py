@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import TypeVar
 
 Key = TypeVar("Key")
 Item = TypeVar("Item")
 
 
-def together(streams: Sequence[tuple[Key, Generator[Item, None, None]]]) -> Iterator[tuple[Key, Item]]:
+def together(streams: Sequence[tuple[Key, Generator[Item, None, None]]]) -> Generator[tuple[Key, Item], None, None]:
     """Yields each stream's items with its key as they come, until all have ended. The streams start in this order.
 
     Closing it closes them all, each on the thread that read it, and waits for that. An error of one stream closes

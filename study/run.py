@@ -19,6 +19,8 @@ from core.types import ArmName, ArmSpec, Question
 from study.facts import Grade, grade
 from study.questions import TestQuestion, read_questions
 
+FAILED = "[failed:"
+
 
 @dataclass(frozen=True)
 class Graded:
@@ -29,6 +31,11 @@ class Graded:
     answer: str
     grade: Grade
     sources: tuple[str, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is no answer, but an error in its place."""
+        return self.answer.startswith(FAILED)
 
     @property
     def retrieved(self) -> bool:
@@ -42,7 +49,7 @@ def answer_all(
     """Answers each question once per arm, one JSON line each in `out`; a rerun goes on where an earlier one ended.
 
     Only answers made by exactly the present arms count: a new adapter, model, template or index is asked anew.
-    `at_once` answers are under way at a time. Stopped by the keyboard, it keeps those that are complete.
+    `at_once` answers are under way at a time. Those that failed are not kept: a rerun asks them again.
     """
     questions = read_questions(path)
     if limit:
@@ -58,6 +65,8 @@ def answer_all(
             for finished in as_completed(answering):
                 graded = finished.result()
                 done[graded.question.id, graded.arm] = graded
+                if graded.failed:
+                    continue
                 row = asdict(graded) | {"question": graded.question.id, "asked": graded.question.question}
                 row["identity"] = identities[graded.arm]
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -81,7 +90,7 @@ def _answer(backend: Backend, question: TestQuestion, spec: ArmSpec) -> Graded:
         text = "".join(piece.text for piece in draft.pieces).strip()
         sources = tuple(passage.source for passage in draft.passages)
     except DuodeskError as error:
-        text, sources = f"[failed: {error}]", ()
+        text, sources = f"{FAILED} {error}]", ()
     return Graded(question, spec.name, text, grade(question, text), sources)
 
 

@@ -84,6 +84,8 @@ def shape_of(config: Any) -> Shape:
         raise NotImplementedError(f"no graph for the activation {config.hidden_act}")
     if getattr(config, "mlp_bias", False) or (kind in ("llama", "qwen3") and config.attention_bias):
         raise NotImplementedError("no graph for projections with biases other than Qwen2's")
+    if (getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads) % 8:
+        raise NotImplementedError("no graph for heads whose size is not a multiple of 8")
     if config.rope_parameters.get("rope_type", "default") in ("dynamic", "longrope"):
         raise NotImplementedError(f"no graph for {config.rope_parameters['rope_type']} positions")
     if len(set(getattr(config, "layer_types", None) or ["full"])) > 1:

@@ -36,11 +36,13 @@ class GraphRunner:
 
     def __init__(self, folder: Path, shape: Shape, precision: str, slots: int, capacity: int, threads: int) -> None:
         self.slots = slots
+        self.keeps_written = precision != "int8"
         self.context = min(shape.context, capacity)
         self._shape = shape
         size = (slots, shape.kv_heads, self.context, shape.head_size)
         names = [f"{kind}_{layer}" for layer in range(shape.layers) for kind in ("keys", "values")]
         self._buffers = {name: np.zeros(size, np.float32) for name in names}
+        self._logits = np.zeros((slots, 1, shape.vocabulary), np.float32)
         self._folder = folder
         self._threads = threads
         self._eight_bit = precision == "int8"
@@ -62,6 +64,8 @@ class GraphRunner:
     def prefill(self, slot: int, tokens: Sequence[int], past: int, adapter: str | None) -> np.ndarray:
         """Reads tokens after the `past` ones in the slot; returns the logits [vocabulary] of the last."""
         adapters = (adapter,) if adapter else ()
+        for key in adapters:
+            self._adapters.move_to_end(key)
         bound = self._bind(self._reading(adapters), slice(slot, slot + 1), len(tokens), adapters)
         return bound.run([tokens], [past], [adapter])[0]
 
@@ -111,7 +115,7 @@ class GraphRunner:
         session = self._session(variant)
         lora = self._combine(adapters) if variant.lora else None
         columns = {key: self._adapters[key].columns for key in adapters}
-        return _Bound(session, self._buffers, slots, length, lora, columns, self._shape.vocabulary)
+        return _Bound(session, self._buffers, slots, length, lora, columns, self._logits)
 
     def _combine(self, adapters: tuple[str, ...]) -> LoraMatrices:
         if adapters not in self._combined:
@@ -134,7 +138,7 @@ class _Bound:
         length: int,
         lora: LoraMatrices | None,
         columns: dict[str, int],
-        vocabulary: int,
+        logits: np.ndarray,
     ) -> None:
         rows = slots.stop - slots.start
         self._session = session
@@ -143,7 +147,7 @@ class _Bound:
         self._lengths = np.zeros(rows, np.int32)
         self._longest = np.zeros((), np.int32)
         self._mask = np.zeros((rows, 1, lora.columns if lora else 0), np.float32)
-        self._logits = np.zeros((rows, 1, vocabulary), np.float32)
+        self._logits = logits[:rows]
         self._kept = lora  # onnxruntime holds addresses, not references
         self._binding = session.io_binding()
         self._input("tokens", self._tokens)

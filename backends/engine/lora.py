@@ -19,11 +19,12 @@ KEY = re.compile(r"^base_model\.model\.model\.layers\.(\d+)\.(?:self_attn|mlp)\.
 # What plain LoRA does not have; an adapter that uses one of these is answered by PEFT itself.
 BEYOND = (
     "use_dora",
+    "use_qalora",
     "lora_bias",
     "modules_to_save",
     "fan_in_fan_out",
     "trainable_token_indices",
-    "alora_invocation_tokens",
+    "layer_replication",
 )
 
 
@@ -55,15 +56,19 @@ def read_adapter(name: str, folder: Path, shape: Shape) -> LoraMatrices:
         raise AdapterError(f"The adapter '{name}' cannot be loaded from {folder}: {error}") from error
     except TypeError as error:  # numpy has no bfloat16
         raise NotPlainLora(f"its weights are of a kind that numpy does not know ({error})") from error
-    used = [key for key in BEYOND if config.get(key)]
-    if config.get("peft_type") != "LORA" or used:
-        raise NotPlainLora(f"it is not plain LoRA ({', '.join(used) or config.get('peft_type')})")
+    if used := [key for key in BEYOND if config.get(key)]:
+        raise NotPlainLora(f"it is not plain LoRA ({', '.join(used)})")
     found: dict[tuple[int, str, str], np.ndarray] = {}
     for key, tensor in tensors.items():
         match = KEY.match(key)
         if not match:
             raise NotPlainLora(f"it changes {key}")
         found[int(match[1]), match[2], match[3]] = tensor.astype(np.float32)
+        if not np.isfinite(tensor).all():  # beside it in a batch, others' numbers would be spoilt too
+            raise AdapterError(
+                f"The adapter '{name}' holds numbers that are not finite ({key}): its training went wrong; "
+                "train it again with a lower learning rate."
+            )
     return _fuse(name, config, found, shape)
 
 
@@ -80,6 +85,8 @@ def _fuse(
             start = 0
             for place, (part, width) in enumerate(parts):
                 low, high = found.pop((layer, part, "A"), None), found.pop((layer, part, "B"), None)
+                if (low is None) != (high is None):
+                    raise _mismatch(name)
                 if low is not None and high is not None:
                     rank = low.shape[0]
                     if low.shape != (rank, size) or high.shape != (width, rank):
@@ -98,7 +105,7 @@ def _scale(config: dict[str, Any], layer: int, part: str, rank: int) -> float:
     """PEFT's factor for one matrix: alpha / rank, or alpha / sqrt(rank) with rsLoRA."""
     room = "self_attn" if part in ("q_proj", "k_proj", "v_proj", "o_proj") else "mlp"
     module = f"model.layers.{layer}.{room}.{part}"
-    alpha = float(config["lora_alpha"])
+    alpha = float(config.get("lora_alpha", 8))
     for pattern, value in (config.get("alpha_pattern") or {}).items():
         if re.match(rf"(.*\.)?({pattern})$", module):  # as PEFT's own lookup reads it
             alpha = float(value)

@@ -83,6 +83,7 @@ class LocalModel:
     def adapter_hash(self, adapter: str) -> str:
         """Raises UnknownAdapter, AdapterMismatch."""
         self.adapter_folder.check_base(adapter, self.name, self.hash)
+        self.adapter_folder.check_kind(adapter)
         return folder_hash(self.adapter_folder.path(adapter))
 
     @property
@@ -107,6 +108,8 @@ class LocalModel:
 
     def load(self) -> None:
         """Loads tokenizer and weights unless they are there. Raises ModelError."""
+        if self._tokenizer is not None:  # set last; without the lock, which torch may hold for long
+            return
         with self._loading:
             if self._tokenizer is not None:
                 return

@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import shutil
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ FORMAT = 4  # counts up whenever what is written changes
 PRECISIONS = {"fp32": 0.99999, "int8": 0.99}  # least cosine of the logits with those of transformers
 SAMPLE = (Turn("system", "You are an agent."), Turn("user", "Hello, where is my order?"))
 CHECKED_TOKENS = 48
+ABANDONED_S = 3600
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,9 @@ def prepare(source: Path, model_hash: str, cache: Path) -> PreparedModel:
     """Finds or makes what the engine needs of a model folder. Raises ModelError."""
     folder = cache / f"{model_hash}-{FORMAT}"
     if not (folder / "prepared.json").exists():
+        for old in cache.glob(".*"):  # what a process left that was killed while it prepared a model
+            if time.time() - old.stat().st_mtime > ABANDONED_S:
+                shutil.rmtree(old, ignore_errors=True)
         unfinished = cache / f".{new_id()}"
         try:
             _write(source, unfinished)
@@ -94,9 +99,16 @@ def _write(source: Path, folder: Path) -> None:
 def _write_graphs(model: PreTrainedModel, folder: Path) -> tuple[Shape | None, str]:
     """The model's shape if its graphs say what it says, else None with the reason."""
     try:
-        shape = shape_of(model.config)
-    except NotImplementedError as error:
+        return _checked_graphs(model, folder), ""
+    except OSError:
+        raise
+    except Exception as error:  # whatever onnxruntime does not like, torch can still answer
         return None, str(error)
+
+
+def _checked_graphs(model: PreTrainedModel, folder: Path) -> Shape:
+    """Raises NotImplementedError for a model without a graph, ValueError for one that the graph gets wrong."""
+    shape = shape_of(model.config)
     tokenizer = ChatTokenizer(folder / "tokenizer", "sample")
     tokens = (tokenizer.encode(SAMPLE) * CHECKED_TOKENS)[:CHECKED_TOKENS]
     expected = _logits(model, tokens)
@@ -107,8 +119,8 @@ def _write_graphs(model: PreTrainedModel, folder: Path) -> tuple[Shape | None, s
         found = runner.decode(tokens[-1:], [len(tokens) - 1], [None])[0]
         cosine = float(found @ expected / (np.linalg.norm(found) * np.linalg.norm(expected)))
         if not cosine >= least:
-            return None, f"the {precision} graph differs from transformers (cosine of the logits {cosine:.5f})"
-    return shape, ""
+            raise ValueError(f"the {precision} graph differs from transformers (cosine of the logits {cosine:.5f})")
+    return shape
 
 
 def _logits(model: PreTrainedModel, tokens: list[int]) -> np.ndarray:

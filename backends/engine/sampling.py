@@ -1,4 +1,4 @@
-"""The next token from logits: greedy or drawn, as transformers' `generate` does it, in numpy."""
+"""The next token from logits, greedy or drawn, in numpy: what the template says, without transformers' top_k of 50."""
 
 from __future__ import annotations
 

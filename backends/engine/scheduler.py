@@ -25,10 +25,15 @@ NOTICE_S = 0.02  # a reader is woken at most this often: each waking costs the o
 
 
 class Runner(Protocol):
-    """A model in memory with `slots` places for answers under way, each of `context` tokens at most."""
+    """A model in memory with `slots` places for answers under way, each of `context` tokens at most.
+
+    `keeps_written` tells whether tokens leave the same keys and values when they are written as when they are read,
+    so that what is kept of an answer never changes another one.
+    """
 
     slots: int
     context: int
+    keeps_written: bool
 
     def load_adapter(self, key: str, name: str, folder: Path) -> None: ...
 
@@ -173,11 +178,11 @@ class Scheduler:
                 generation.finish(error)
                 continue
             slot = self._rows.index(None, self._writers)
+            self._rows[slot] = generation  # before anything can go wrong: whoever has a place hears of errors
             known, stored = self._prefixes.find(generation.weights, generation.prompt[:-1])
             if stored is not None:
                 self._runner.copy_in(slot, stored, known)
             generation.read = known
-            self._rows[slot] = generation
 
     def _read(self) -> None:
         """One stretch of one prompt; the prompts take turns."""
@@ -212,12 +217,18 @@ class Scheduler:
     def _take(self, slot: int, logits: np.ndarray) -> None:
         """Draws the next token of the answer in a slot, which leaves if that was its last."""
         generation = self._at(slot)
-        generation.write(next_token(logits, generation.decoding, generation.tokens, generation.draw))
+        try:
+            generation.write(next_token(logits, generation.decoding, generation.tokens, generation.draw))
+        except Exception as error:  # such as logits that are not numbers: nobody else's matter
+            generation.finish(error)
         if generation.done:
-            self._keep_prefix(slot)
+            if self._runner.keeps_written and not generation.error:
+                self._keep_prefix(slot)
             self._free(slot)
 
     def _keep_prefix(self, slot: int) -> None:
+        if not self._prefixes.limit:
+            return
         generation = self._at(slot)
         stored = self._runner.copy_out(slot, generation.read)
         if stored is not None:

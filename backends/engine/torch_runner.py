@@ -25,6 +25,7 @@ class TorchRunner:
         if threads:
             torch.set_num_threads(threads)
         self.slots = slots
+        self.keeps_written = True
         self.context = context
         self._folder = folder
         self._device = device if device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")

@@ -12,7 +12,7 @@ import pytest
 from backends.engine.model import EngineOptions, LocalModel
 from backends.engine.prepare import prepare
 from backends.folders import AdapterFolder, folder_hash
-from core.errors import ModelError
+from core.errors import AdapterError, ModelError
 from core.types import Decoding, Turn
 from tests.integration.tiny_models import EMBEDDED, ROOT, make_adapter, make_model
 
@@ -104,6 +104,34 @@ def test_an_adapter_beyond_plain_lora_is_answered_by_torch(base, tmp_path):
     assert (model.runs_on(), model.runs_on("dora")) == ("onnxruntime fp32", "torch")
 
 
+def test_an_adapter_with_numbers_that_are_not_finite_is_refused(base, tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    weights = make_adapter(tmp_path / "adapters/torn", base) / "adapter_model.safetensors"
+    tensors = load_file(weights)
+    next(iter(tensors.values()))[0, 0] = np.nan
+    save_file(tensors, weights)
+    model = LocalModel(str(base), AdapterFolder(tmp_path / "adapters"), tmp_path / "cache", EXACT)
+    with pytest.raises(AdapterError, match="'torn' holds numbers that are not finite"):
+        say(model, "torn")
+    assert say(model)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"init_lora_weights": "pissa"}, "changes the base model's weights"),
+        ({"peft_type": "PROMPT_TUNING"}, "of the kind PROMPT_TUNING"),
+    ],
+)
+def test_an_adapter_that_would_change_other_arms_or_is_no_lora_is_refused(change, reason, base, tmp_path):
+    config = make_adapter(tmp_path / "adapters/foreign", base) / "adapter_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | change))
+    model = LocalModel(str(base), AdapterFolder(tmp_path / "adapters"), tmp_path / "cache")
+    with pytest.raises(AdapterError, match=reason):
+        say(model, "foreign")
+
+
 def test_an_architecture_without_a_graph_is_answered_by_torch_and_the_reason_is_told(tmp_path):
     base = make_model(tmp_path / "phi", kind="phi")
     adapters, cache = AdapterFolder(tmp_path / "adapters"), tmp_path / "cache"
@@ -126,9 +154,11 @@ def test_four_arms_at_once_say_what_they_say_alone(model):
         assert all_at_once(*((model, adapter, messages) for adapter, messages in asked)) == alone
 
 
-def test_answers_are_equal_with_and_without_kept_prefixes(base, adapters, cache):
-    options = replace(EXACT, prefix_cache_mb=0)
-    without, kept = (LocalModel(str(base), AdapterFolder(adapters), cache, one) for one in (options, EXACT))
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_answers_are_equal_with_and_without_kept_prefixes(precision, base, adapters, cache):
+    keeping = replace(EXACT, precision=precision)
+    forgetting = replace(keeping, prefix_cache_mb=0)
+    without, kept = (LocalModel(str(base), AdapterFolder(adapters), cache, one) for one in (forgetting, keeping))
     history = list(ASK)
     for text in ("And how much is that?", "Thanks! And the red one?", "Good."):
         for adapter in (None, "one"):

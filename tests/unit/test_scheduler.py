@@ -20,6 +20,7 @@ class CountingRunner:
     def __init__(self, slots=4, pause=0.0):
         self.slots = slots
         self.context = 10_000
+        self.keeps_written = True
         self.pause = pause
         self.held = [[] for _ in range(slots)]
         self.steps = []  # the sizes of the batches
@@ -220,6 +221,38 @@ def test_an_error_of_the_model_reaches_everybody_under_way_and_the_next_one_is_a
     sound = generation()
     run(scheduler, sound)
     assert sound.written == expected(sound)
+
+
+def test_an_answer_whose_prefix_cannot_be_copied_is_told_and_does_not_hang():
+    runner = CountingRunner()
+    scheduler = Scheduler(runner, 1 << 20)
+    run(scheduler, generation(length=100))
+    runner.copy_in = lambda *_: 1 / 0
+    failed = generation(length=130)
+    run(scheduler, failed)
+    assert isinstance(failed.error, ZeroDivisionError)
+
+
+def test_logits_that_are_not_numbers_fail_their_own_answer_alone():
+    runner = CountingRunner(pause=0.001)
+    after = runner._after
+    runner._after = lambda slot, adapter: after(slot, adapter) * (np.nan if adapter else 1)
+    scheduler = Scheduler(runner, 0)
+    hot = Generation([1, 2], Decoding(max_new_tokens=9, temperature=1.0), frozenset(), ("torn", "torn", Path()))
+    sound = generation(first=300, new=30)
+    run(scheduler, sound, hot)
+    assert isinstance(hot.error, ValueError)
+    assert sound.written == expected(sound)
+
+
+def test_what_was_written_is_read_again_where_writing_is_less_exact():
+    runner = CountingRunner()
+    runner.keeps_written = False
+    scheduler = Scheduler(runner, 1 << 20)
+    run(scheduler, generation(length=100, new=20))
+    runner.stretches.clear()
+    run(scheduler, generation(length=130, new=3))
+    assert sum(length for _, length in runner.stretches) == 30
 
 
 def test_the_thread_ends_when_there_is_nothing_to_do():

@@ -2,6 +2,7 @@
 
 import json
 
+from core.errors import ModelError
 from study.run import answer_all
 from tests.conftest import LORA, PROMPT
 
@@ -30,3 +31,20 @@ def test_a_rerun_asks_only_what_is_missing_and_what_another_arm_answered(tmp_pat
     assert answers(PROMPT, LORA) == [("prompt", "30 days", True), ("lora", "no idea", False)]
     backend.model_hash = "another"
     assert answers(PROMPT) == [("prompt", "no idea", False)]
+
+
+def test_an_answer_that_failed_is_asked_again(tmp_path, backend, monkeypatch):
+    questions, out = tmp_path / "questions.jsonl", tmp_path / "out.jsonl"
+    questions.write_text(json.dumps(QUESTION))
+    draft, calls = backend.draft, []
+
+    def failing(question, spec):
+        calls.append(question.id)
+        if len(calls) == 2:  # the first one asks what the arm is made of
+            raise ModelError("out of memory")
+        return draft(question, spec)
+
+    monkeypatch.setattr(backend, "draft", failing)
+    backend.words = ["30 days"]
+    assert [one.failed for one in answer_all(backend, questions, [PROMPT], out)] == [True]
+    assert [one.answer for one in answer_all(backend, questions, [PROMPT], out)] == ["30 days"]
