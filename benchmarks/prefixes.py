@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from benchmarks.shapes import prompt_ids
 FIRST_PROMPT = 1500
 ANSWER = 40
 SECOND_MESSAGE = 30
+TYPING_S = 0.3  # a person is slower than the copying of what was read, which follows the answer
 
 
 def rows(model: str, folder: Path, rounds: int) -> list[Row]:
@@ -32,6 +34,7 @@ def _second_message(engine: Engine) -> Callable[[int], float]:
     def run(number: int) -> float:
         first = prompt_ids(FIRST_PROMPT, seed=number)
         said = engine.answer(first, ANSWER).tokens
+        time.sleep(TYPING_S)
         second = first + said + prompt_ids(SECOND_MESSAGE, seed=1000 + number)
         return engine.answer(second, 2).first_token_s
 
