@@ -19,8 +19,8 @@ TYPING_S = 0.3  # a person is slower than the copying of what was read, which fo
 
 def rows(model: str, folder: Path, rounds: int) -> list[Row]:
     engines = {
-        "with": Engine(folder, "int8", slots=2, prefix_cache_mb=1024),
-        "without": Engine(folder, "int8", slots=2),
+        "with": Engine(folder, "fp32", slots=2, prefix_cache_mb=1024),
+        "without": Engine(folder, "fp32", slots=2),
     }
     times = interleave({name: _second_message(engine) for name, engine in engines.items()}, rounds)
     note = f"; {median(times['without']) * 1000:.0f} ms without, {median(times['with']) * 1000:.1f} ms with"
