@@ -37,7 +37,7 @@ class Retriever(Protocol):
 
     @property
     def state(self) -> str:
-        """'ready' or 'indexing 12 of 50', for people to read."""
+        """'ready' or 'indexing 12 of 50 (256 of 9,000 passages)', for people to read."""
         ...
 
     def search(self, text: str, k: int) -> list[Passage]:
@@ -53,7 +53,10 @@ class Retriever(Protocol):
         ...
 
     def index(self, paths: Iterable[Path], progress: Callable[[int, int, str], None] | None = None) -> IndexReport:
-        """Makes files and folders findable; `progress` gets done, total and name. Unchanged files cost nothing."""
+        """Makes files and folders findable. Unchanged files cost nothing.
+
+        `progress` gets files done, files in all and a name, after each file and now and then within a long one.
+        """
         ...
 
 
@@ -125,7 +128,11 @@ class Model(Protocol):
     def stream(
         self, messages: Sequence[Turn], decoding: Decoding, adapter: str | None = None
     ) -> Generator[Piece, None, None]:
-        """Yields text as it is generated; closing the iterator stops the generation."""
+        """Yields text as it is generated; closing the iterator stops the generation.
+
+        Any number of threads may stream at once: what runs together shares its steps, so that there is no other way
+        to ask for many answers.
+        """
         ...
 
 
