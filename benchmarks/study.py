@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from study.run import answer_all
 
 QUESTIONS_FOLDER = ROOT / "knowledge/questions"
 QUESTIONS = 200
-SAMPLE = 10  # `generate` answers every tenth only, or this would take half an hour
+SAMPLE = 10  # `generate` answers every tenth question only, or this would take half an hour
 BLOCKS = 4
 
 
@@ -36,7 +35,9 @@ def rows(scratch: Path) -> list[Row]:
         if block == 0:
             reference = _Reference(studies["int8"].settings)
             answers = {"int8": said, "fp32": studies["fp32"].answer()[1]}
-        sample = list(itertools.islice(studies["int8"].drafts, block, None, SAMPLE * BLOCKS))
+        arms = len(ARM_NAMES)
+        chosen = range(block * SAMPLE, QUESTIONS, SAMPLE * BLOCKS)  # every block has questions of its own, on all arms
+        sample = [draft for number in chosen for draft in studies["int8"].drafts[arms * number : arms * number + arms]]
         times = []
         for key, draft in sample:
             seconds, text = reference.answer(draft)

@@ -196,10 +196,11 @@ class Scheduler:
         logits = self._runner.prefill(slot, stretch, generation.read, generation.weights)
         generation.read += len(stretch)
         if generation.read == len(generation.prompt):
-            self._keep_prefix(slot)
             self._swap(slot, self._writers)
             self._writers += 1
             self._take(self._writers - 1, logits)
+            if not generation.done:  # only now, since copying would hold the first token back
+                self._keep_prefix(self._writers - 1)
 
     def _write(self) -> None:
         """One token of every answer under way."""
