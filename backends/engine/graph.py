@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backends.onnx_graph import OnnxGraph, WeightFile
+from backends.onnx_graph import MICROSOFT, OnnxGraph, WeightFile
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 BLOCK = 32  # weights of one 8-bit block share a scale
-MICROSOFT = "com.microsoft"
 
 
 @dataclass(frozen=True)
@@ -112,19 +111,20 @@ def write_graphs(model: PreTrainedModel, folder: Path) -> None:
     """Writes VARIANTS and the weights of a transformers model held in float32 into `folder`."""
     weights = WeightFile(folder)
     for variant in VARIANTS:
-        _DecoderGraph(model, OnnxGraph(weights), variant).write()
+        _DecoderGraph(model, weights, variant).build().save(folder / variant.file)
     weights.close()
 
 
 class _DecoderGraph:
-    def __init__(self, model: PreTrainedModel, graph: OnnxGraph, variant: Variant) -> None:
+    def __init__(self, model: PreTrainedModel, file: WeightFile, variant: Variant) -> None:
         self.shape = shape_of(model.config)
         self.weights = {name: tensor.detach().numpy() for name, tensor in model.state_dict().items()}
         self.rotary = model.model.rotary_emb
-        self.graph = graph
+        self.file = file
+        self.graph = OnnxGraph(Path(variant.file).stem)
         self.variant = variant
 
-    def write(self) -> None:
+    def build(self) -> OnnxGraph:
         graph, shape = self.graph, self.shape
         graph.input("tokens", "int64", ["rows", "length"])
         graph.input("last", "int64", ["one"])
@@ -142,7 +142,7 @@ class _DecoderGraph:
         head = "lm_head.weight" if "lm_head.weight" in self.weights else "model.embed_tokens.weight"
         self._project("head", normal, self.weights[head], "logits")
         graph.output("logits", "float32", ["rows", 1, shape.vocabulary])
-        graph.save(self.variant.file)
+        return graph
 
     def _layer(self, layer: int, stream: str, normal: str) -> tuple[str, str]:
         """Returns the residual stream after the layer and its normalised form, the next layer's input."""
@@ -213,7 +213,7 @@ class _DecoderGraph:
         base = self._project(f"{module}_{layer}", value, matrix, f"{module}_base_{layer}")
         if module == "qkv" and self.shape.qkv_bias:
             bias = np.concatenate([self.weights[f"{name}.bias"] for name in names])
-            base = graph.add("Add", [base, graph.weight(f"qkv_bias_{layer}", bias)], f"qkv_biased_{layer}")
+            base = graph.add("Add", [base, self._stored(f"qkv_bias_{layer}", bias)], f"qkv_biased_{layer}")
         if not self.variant.lora:
             return base
         down = graph.input(f"lora_a_{module}_{layer}", "float32", [size, f"columns_{module}"])
@@ -226,12 +226,12 @@ class _DecoderGraph:
     def _project(self, name: str, value: str, matrix: np.ndarray, output: str) -> str:
         """x W^T for a matrix [output size, input size]."""
         if not self.variant.eight_bit or matrix.shape[1] % BLOCK:
-            weight = self.graph.weight(f"w_{name}", matrix.T)
+            weight = self._stored(f"w_{name}", matrix.T)
             return self.graph.add("MatMul", [value, weight], output)
         quantised, scales = quantise(matrix)
         return self.graph.add(
             "MatMulNBits",
-            [value, self.graph.weight(f"w8_{name}", quantised), self.graph.weight(f"s8_{name}", scales)],
+            [value, self._stored(f"w8_{name}", quantised), self._stored(f"s8_{name}", scales)],
             output,
             MICROSOFT,
             K=matrix.shape[1],
@@ -257,10 +257,13 @@ class _DecoderGraph:
         frequencies = self.rotary.inv_freq.double().numpy()
         angles = np.outer(np.arange(self.shape.context), frequencies)
         for name, table in (("cosines", np.cos(angles)), ("sines", np.sin(angles))):
-            self.graph.weight(name, (table * self.rotary.attention_scaling).astype(np.float32))
+            self._stored(name, (table * self.rotary.attention_scaling).astype(np.float32))
 
     def _weight(self, name: str) -> str:
-        return self.graph.weight(name, self.weights[name])
+        return self._stored(name, self.weights[name])
+
+    def _stored(self, name: str, array: np.ndarray) -> str:
+        return self.graph.weight(self.file.tensor(name, array))
 
 
 def quantise(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
