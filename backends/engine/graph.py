@@ -83,20 +83,21 @@ def shape_of(config: Any) -> Shape:
         raise NotImplementedError(f"no graph for the activation {config.hidden_act}")
     if getattr(config, "mlp_bias", False) or (kind in ("llama", "qwen3") and config.attention_bias):
         raise NotImplementedError("no graph for projections with biases other than Qwen2's")
-    if (getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads) % 8:
+    heads = config.num_attention_heads
+    head_size = getattr(config, "head_dim", None) or config.hidden_size // heads
+    if head_size % 8:
         raise NotImplementedError("no graph for heads whose size is not a multiple of 8")
     if config.rope_parameters.get("rope_type", "default") in ("dynamic", "longrope"):
         raise NotImplementedError(f"no graph for {config.rope_parameters['rope_type']} positions")
     if len(set(getattr(config, "layer_types", None) or ["full"])) > 1:
         raise NotImplementedError("no graph for layers of different attention")
     window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
-    heads = config.num_attention_heads
     return Shape(
         layers=config.num_hidden_layers,
         hidden=config.hidden_size,
         heads=heads,
         kv_heads=config.num_key_value_heads or heads,
-        head_size=getattr(config, "head_dim", None) or config.hidden_size // heads,
+        head_size=head_size,
         feed_forward=config.intermediate_size,
         vocabulary=config.vocab_size,
         context=config.max_position_embeddings,
