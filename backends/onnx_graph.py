@@ -6,6 +6,7 @@ A graph's weights stay outside it: in a WeightFile of ours or in the safetensors
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,14 +28,15 @@ class WeightFile:
         self._file = (folder / WEIGHTS).open("wb")
         self._tensors: dict[str, TensorProto] = {}
 
-    def tensor(self, name: str, array: np.ndarray) -> TensorProto:
-        """The tensor of that name; the same name is the same tensor and is written once."""
+    def tensor(self, name: str, make: Callable[[], np.ndarray]) -> TensorProto:
+        """The tensor of that name; the same name is the same tensor, made and written once."""
         import numpy as np
         from onnx import helper
 
         if name not in self._tensors:
             self._file.seek(-self._file.tell() % ALIGNMENT, 1)
             start = self._file.tell()
+            array = make()
             np.ascontiguousarray(array).tofile(self._file)
             dtype = helper.np_dtype_to_tensor_dtype(array.dtype)
             self._tensors[name] = _external(name, array.shape, dtype, WEIGHTS, start, array.nbytes)
