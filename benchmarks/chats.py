@@ -21,8 +21,8 @@ PROMPT = 200
 NEW_TOKENS = 100
 
 
-def rows(model: str, folder: Path, gguf: Path, rounds: int, transformers: bool = True) -> list[Row]:
-    from benchmarks.peers.gguf_file import write_gguf
+def rows(model: str, folder: Path, gguf: Path, rounds: int) -> list[Row]:
+    from benchmarks.peers.gguf_file import make_gguf
     from benchmarks.peers.hf_serve import TransformersServe
     from benchmarks.peers.llama_server import LlamaServer
 
@@ -32,13 +32,12 @@ def rows(model: str, folder: Path, gguf: Path, rounds: int, transformers: bool =
             "fp32": Engine(folder, "fp32", slots=CHATS),
         }
         for precision, kind in (("f16", "f16"), ("q8", "q8_0")):
-            file = write_gguf(folder, gguf / f"{model}-{kind}.gguf", kind)
+            file = make_gguf(folder, gguf, model, kind)
             server = LlamaServer(file, THREADS, CHATS)
             plain = LlamaServer(file, THREADS, CHATS, flash_attention=False)
             engines[f"llama-server {precision}"] = stack.enter_context(server)
             engines[f"llama-server {precision} without flash"] = stack.enter_context(plain)
-        if transformers:
-            engines["transformers serve"] = stack.enter_context(TransformersServe(folder))
+        engines["transformers serve"] = stack.enter_context(TransformersServe(folder))
         speeds = interleave({name: _speed(engine) for name, engine in engines.items()}, rounds)
     case = f"{CHATS} chats at once"
     found = [
@@ -47,9 +46,8 @@ def rows(model: str, folder: Path, gguf: Path, rounds: int, transformers: bool =
         )
         for precision in ("q8", "f16")
     ]
-    if transformers:
-        over = ratio(speeds["int8"], speeds["transformers serve"])
-        found.append(at_least(f"{case}: int8 over transformers serve", model, over, 2))
+    over = ratio(speeds["int8"], speeds["transformers serve"])
+    found.append(at_least(f"{case}: int8 over transformers serve", model, over, 2))
     absolute = ", ".join(f"{name} {median(values):.0f}" for name, values in speeds.items())
     return [*found, Row(f"{case}: tokens a second in all", model, absolute)]
 

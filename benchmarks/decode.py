@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from backends.engine.graph import Shape
 from benchmarks.engine import THREADS, Engine
-from benchmarks.measure import bandwidth, cosine, interleave, median, ratio
+from benchmarks.measure import LEAST_COSINE, bandwidth, cosine, interleave, median, ratio
 from benchmarks.rows import Row, at_least
 from benchmarks.shapes import prompt_ids
 
@@ -17,7 +18,7 @@ MEMORY_PROBE_BYTES = 512 << 20
 
 def rows(model: str, folder: Path, gguf: Path, rounds: int) -> list[Row]:
     """All engines in turn on fresh prompts; their logits are compared first."""
-    from benchmarks.peers.gguf_file import write_gguf
+    from benchmarks.peers.gguf_file import make_gguf
     from benchmarks.peers.hf_generate import TransformersGenerate
     from benchmarks.peers.llama_local import LlamaCpp
 
@@ -27,11 +28,12 @@ def rows(model: str, folder: Path, gguf: Path, rounds: int) -> list[Row]:
         "transformers": TransformersGenerate(folder, THREADS),
     }
     for precision, kind in (("f16", "f16"), ("q8", "q8_0")):
-        file = write_gguf(folder, gguf / f"{model}-{kind}.gguf", kind)
+        file = make_gguf(folder, gguf, model, kind)
         engines[f"llama.cpp {precision}"] = LlamaCpp(file, THREADS)
         # Its default costs small models speed, so that it is asked both ways and the better counts.
         engines[f"llama.cpp {precision} without flash"] = LlamaCpp(file, THREADS, flash_attention=False)
     _check(engines["transformers"], engines["llama.cpp f16"])
+    shape = engines["int8"].prepared.shape
     found: list[Row] = []
     for prompt in PROMPTS:
         speeds = interleave({name: _speed(engine, prompt) for name, engine in engines.items()}, rounds)
@@ -44,7 +46,7 @@ def rows(model: str, folder: Path, gguf: Path, rounds: int) -> list[Row]:
             at_least(f"{case}: int8 over llama.cpp f16", model, ratio(speeds["int8"], better("f16", speeds)), 1),
             Row(f"{case}: tokens a second", model, absolute),
         ]
-        found += _limits(model, folder, case, speeds)
+        found += _limits(model, shape, case, speeds)
     return found
 
 
@@ -62,11 +64,11 @@ def _speed(engine: object, prompt: int) -> Callable[[int], float]:
     return run
 
 
-def _limits(model: str, folder: Path, case: str, speeds: dict[str, list[float]]) -> list[Row]:
+def _limits(model: str, shape: Shape, case: str, speeds: dict[str, list[float]]) -> list[Row]:
     """How near decoding comes to the time that reading all weights once takes."""
     found = []
     for precision, bar in (("fp32", 0.8), ("int8", 0.45)):
-        size = _bytes_a_token(folder, precision)
+        size = _bytes_a_token(shape, precision)
         memory, own = (bandwidth(probe, THREADS) * 1e9 for probe in (MEMORY_PROBE_BYTES, size))
         limits = [memory / size] * len(speeds[precision])
         note = f" of {memory / size:.0f} tokens/s (from a cache as large as the weights: {own / size:.0f})"
@@ -76,10 +78,8 @@ def _limits(model: str, folder: Path, case: str, speeds: dict[str, list[float]])
     return found
 
 
-def _bytes_a_token(folder: Path, precision: str) -> int:
+def _bytes_a_token(shape: Shape, precision: str) -> int:
     """Bytes of weights that one token needs: every projection and the head; 8 bits with a float32 scale for each 32."""
-    shape = Engine(folder, precision, slots=1).prepared.shape
-    assert shape
     return int(shape.weights * (4 if precision == "fp32" else 1 + 4 / 32))
 
 
@@ -87,5 +87,5 @@ def _check(reference: object, peer: object) -> None:
     """The peer must be the same model, or its speed means nothing. Ours is checked when it is prepared."""
     ids = prompt_ids(100, seed=0)
     found = cosine(peer.logits(ids), reference.logits(ids))  # type: ignore[attr-defined]
-    if not found >= 0.999:
+    if not found >= LEAST_COSINE:
         raise RuntimeError(f"llama.cpp's logits are not those of transformers: cosine {found:.5f}")

@@ -15,6 +15,7 @@ import numpy as np
 
 # Long enough to catch a moment in which no neighbour runs.
 BANDWIDTH_PROBE_S = 2.0
+LEAST_COSINE = 0.999  # of the logits of two engines that run the same model
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def median(values: Sequence[float]) -> float:
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:
-    """How alike two logit vectors are, 1 for the same direction: at least 0.999 before anything is timed."""
+    """How alike two logit vectors are, 1 for the same direction: at least LEAST_COSINE before anything is timed."""
     a, b = a.astype(np.float64), b.astype(np.float64)
     return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
 
@@ -96,13 +97,14 @@ def bandwidth(size: int, threads: int) -> float:
         best = float("inf")
         end = time.perf_counter() + BANDWIDTH_PROBE_S
         while time.perf_counter() < end:
-            best = min(best, _seconds(block.sum), _seconds(lambda: left.dot(right)))
+            best = min(best, seconds_of(block.sum), seconds_of(lambda: left.dot(right)))
     finally:
         torch.set_num_threads(before)
     return block.numel() * 4 / best / 1e9
 
 
-def _seconds(action: Callable[[], object]) -> float:
+def seconds_of(action: Callable[[], object]) -> float:
+    """How long the action takes, once."""
     start = time.perf_counter()
     action()
     return time.perf_counter() - start

@@ -18,14 +18,14 @@ NEW_TOKENS = 128
 
 
 def rows(model: str, folder: Path, gguf: Path, rounds: int) -> list[Row]:
-    from benchmarks.peers.gguf_file import write_gguf
+    from benchmarks.peers.gguf_file import make_gguf
     from benchmarks.peers.hf_generate import TransformersGenerate
     from benchmarks.peers.llama_local import LlamaCpp
 
     engines = {
         "int8": Engine(folder, "int8", slots=1),
         "transformers": TransformersGenerate(folder, THREADS),
-        "llama.cpp q8": LlamaCpp(write_gguf(folder, gguf / f"{model}-q8_0.gguf", "q8_0"), THREADS),
+        "llama.cpp q8": LlamaCpp(make_gguf(folder, gguf, model, "q8_0"), THREADS),
     }
     contestants: dict[str, Callable[[int], float]] = {}
     for name, engine in engines.items():

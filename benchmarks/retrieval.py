@@ -17,7 +17,6 @@ import os
 import re
 import resource
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -29,7 +28,7 @@ from langchain_core.embeddings import Embeddings
 from backends.embedding import MiniLM, weights_folder
 from backends.passage_store import searched_text
 from backends.retrieval import HybridRetriever
-from benchmarks.measure import interleave, median, ratio
+from benchmarks.measure import interleave, median, ratio, seconds_of
 
 KNOWLEDGE = Path(__file__).resolve().parent.parent / "knowledge"
 SECTIONS = 1000  # passages of one drawn document
@@ -72,7 +71,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         demo = HybridRetriever(folder / "demo")
-        seconds = _seconds(lambda: demo.index([KNOWLEDGE / "articles"]))
+        seconds = seconds_of(lambda: demo.index([KNOWLEDGE / "articles"]))
         texts = [searched_text(passage) for passage in demo._store.read().passages]
         _say(f"indexing the demo's {len(texts)} passages, all of it", f"{seconds:.1f} s")
         rate = _throughput(texts, options.rounds)
@@ -84,13 +83,13 @@ def main() -> None:
         documents = _draw_documents(folder / "documents", texts, options.passages)
         model = MixedVectors(np.array(MiniLM().embed_documents(texts), np.float32))
         retriever = HybridRetriever(many, embedding=model)
-        seconds = _seconds(lambda: retriever.index([documents]))
+        seconds = seconds_of(lambda: retriever.index([documents]))
         found = sum(count for _, count in retriever.documents())
         embedding = found / rate
         _say(f"indexing {found:,} passages, without embedding", f"{seconds:.0f} s; embedding adds {embedding:.0f} s")
-        _say("the same again, nothing changed", f"{_seconds(lambda: retriever.index([documents])):.1f} s")
+        _say("the same again, nothing changed", f"{seconds_of(lambda: retriever.index([documents])):.1f} s")
         again = HybridRetriever(many, embedding=model)
-        _say("opening it, to the first search", f"{_seconds(lambda: again.search('warm up', 1)):.1f} s")
+        _say("opening it, to the first search", f"{seconds_of(lambda: again.search('warm up', 1)):.1f} s")
         _queries(retriever, f"{found:,} passages")
         _recall(retriever, f"{found:,} passages")
     _say("most memory of this process", f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
@@ -133,9 +132,9 @@ def _encode_time(
 
     def run(number: int) -> float:
         if batch:
-            return _seconds(lambda: encode(batch))
+            return seconds_of(lambda: encode(batch))
         chosen = [queries[(number * unit + i) % len(queries)] for i in range(unit)]
-        return _seconds(lambda: [encode([query]) for query in chosen]) / unit
+        return seconds_of(lambda: [encode([query]) for query in chosen]) / unit
 
     return run
 
@@ -161,7 +160,7 @@ def _queries(retriever: HybridRetriever, size: str) -> None:
     times: dict[str, list[float]] = {name: [] for name in parts}
     for question in _questions():
         for name, part in parts.items():
-            times[name].append(1000 * _seconds(partial(part, question)))
+            times[name].append(1000 * seconds_of(partial(part, question)))
     for name, values in times.items():
         middle, late = np.percentile(values, [50, 95])
         _say(f"{name}, {size}", f"p50 {middle:.2f} ms, p95 {late:.2f} ms")
@@ -213,12 +212,6 @@ def _transcripts() -> list[str]:
 def _lines(part: str) -> list[dict]:
     files = sorted((KNOWLEDGE / part).glob("*.jsonl"))
     return [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
-
-
-def _seconds(action: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    action()
-    return time.perf_counter() - start
 
 
 def _say(what: str, found: str) -> None:

@@ -9,19 +9,20 @@ columns alone, so that rows with different weights share one run.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from backends.onnx_graph import OnnxGraph, WeightFile
+from backends.onnx_graph import MICROSOFT, OnnxGraph, WeightFile
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 BLOCK = 32  # weights of one 8-bit block share a scale
-MICROSOFT = "com.microsoft"
 
 
 @dataclass(frozen=True)
@@ -84,20 +85,21 @@ def shape_of(config: Any) -> Shape:
         raise NotImplementedError(f"no graph for the activation {config.hidden_act}")
     if getattr(config, "mlp_bias", False) or (kind in ("llama", "qwen3") and config.attention_bias):
         raise NotImplementedError("no graph for projections with biases other than Qwen2's")
-    if (getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads) % 8:
+    heads = config.num_attention_heads
+    head_size = getattr(config, "head_dim", None) or config.hidden_size // heads
+    if head_size % 8:
         raise NotImplementedError("no graph for heads whose size is not a multiple of 8")
     if config.rope_parameters.get("rope_type", "default") in ("dynamic", "longrope"):
         raise NotImplementedError(f"no graph for {config.rope_parameters['rope_type']} positions")
     if len(set(getattr(config, "layer_types", None) or ["full"])) > 1:
         raise NotImplementedError("no graph for layers of different attention")
     window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
-    heads = config.num_attention_heads
     return Shape(
         layers=config.num_hidden_layers,
         hidden=config.hidden_size,
         heads=heads,
         kv_heads=config.num_key_value_heads or heads,
-        head_size=getattr(config, "head_dim", None) or config.hidden_size // heads,
+        head_size=head_size,
         feed_forward=config.intermediate_size,
         vocabulary=config.vocab_size,
         context=config.max_position_embeddings,
@@ -110,21 +112,33 @@ def shape_of(config: Any) -> Shape:
 
 def write_graphs(model: PreTrainedModel, folder: Path) -> None:
     """Writes VARIANTS and the weights of a transformers model held in float32 into `folder`."""
-    weights = WeightFile(folder)
+    shape = shape_of(model.config)
+    weights = {name: tensor.detach().numpy() for name, tensor in model.state_dict().items()}
+    tables = _rotation(model.model.rotary_emb, shape.context)
+    file = WeightFile(folder)
     for variant in VARIANTS:
-        _DecoderGraph(model, OnnxGraph(weights), variant).write()
-    weights.close()
+        _DecoderGraph(shape, weights | tables, file, variant).build().save(folder / variant.file)
+    file.close()
+
+
+def _rotation(rotary: Any, context: int) -> dict[str, np.ndarray]:
+    """Cosines and sines of the rotary positions [context, head size / 2], as transformers computes them."""
+    angles = np.outer(np.arange(context), rotary.inv_freq.double().numpy())
+    tables = {"cosines": np.cos(angles), "sines": np.sin(angles)}
+    return {name: (table * rotary.attention_scaling).astype(np.float32) for name, table in tables.items()}
 
 
 class _DecoderGraph:
-    def __init__(self, model: PreTrainedModel, graph: OnnxGraph, variant: Variant) -> None:
-        self.shape = shape_of(model.config)
-        self.weights = {name: tensor.detach().numpy() for name, tensor in model.state_dict().items()}
-        self.rotary = model.model.rotary_emb
-        self.graph = graph
+    """One variant of the model with these weights. Graphs over the same file share what is written there."""
+
+    def __init__(self, shape: Shape, weights: dict[str, np.ndarray], file: WeightFile, variant: Variant) -> None:
+        self.shape = shape
+        self.weights = weights
+        self.file = file
+        self.graph = OnnxGraph(Path(variant.file).stem)
         self.variant = variant
 
-    def write(self) -> None:
+    def build(self) -> OnnxGraph:
         graph, shape = self.graph, self.shape
         graph.input("tokens", "int64", ["rows", "length"])
         graph.input("last", "int64", ["one"])
@@ -134,15 +148,16 @@ class _DecoderGraph:
             graph.input("lora_mask_1", "float32", ["rows", 1, "columns"])
             for parts in (2, 3):
                 graph.add("Concat", ["lora_mask_1"] * parts, f"lora_mask_{parts}", axis=-1)
-        self._rotation()
+        for table in ("cosines", "sines"):
+            self._weight(table)
         stream = graph.add("Gather", [self._weight("model.embed_tokens.weight"), "tokens"], "embedded")
         normal = self._norm(stream, "model.layers.0.input_layernorm.weight", "normal_0")
         for layer in range(shape.layers):
             stream, normal = self._layer(layer, stream, normal)
         head = "lm_head.weight" if "lm_head.weight" in self.weights else "model.embed_tokens.weight"
-        self._project("head", normal, self.weights[head], "logits")
+        self._project("head", normal, lambda: self.weights[head], (shape.hidden, shape.vocabulary), "logits")
         graph.output("logits", "float32", ["rows", 1, shape.vocabulary])
-        graph.save(self.variant.file)
+        return graph
 
     def _layer(self, layer: int, stream: str, normal: str) -> tuple[str, str]:
         """Returns the residual stream after the layer and its normalised form, the next layer's input."""
@@ -209,33 +224,38 @@ class _DecoderGraph:
         size, parts = self.shape.modules[module]
         room = "self_attn" if module in ("qkv", "output") else "mlp"
         names = [f"model.layers.{layer}.{room}.{part}" for part, _ in parts]
-        matrix = np.concatenate([self.weights[f"{name}.weight"] for name in names])
-        base = self._project(f"{module}_{layer}", value, matrix, f"{module}_base_{layer}")
+        width = sum(width for _, width in parts)
+        matrix = partial(self._joined, names, "weight")
+        base = self._project(f"{module}_{layer}", value, matrix, (size, width), f"{module}_base_{layer}")
         if module == "qkv" and self.shape.qkv_bias:
-            bias = np.concatenate([self.weights[f"{name}.bias"] for name in names])
-            base = graph.add("Add", [base, graph.weight(f"qkv_bias_{layer}", bias)], f"qkv_biased_{layer}")
+            bias = self._stored(f"qkv_bias_{layer}", partial(self._joined, names, "bias"))
+            base = graph.add("Add", [base, bias], f"qkv_biased_{layer}")
         if not self.variant.lora:
             return base
         down = graph.input(f"lora_a_{module}_{layer}", "float32", [size, f"columns_{module}"])
-        up = graph.input(f"lora_b_{module}_{layer}", "float32", [f"columns_{module}", sum(n for _, n in parts)])
+        up = graph.input(f"lora_b_{module}_{layer}", "float32", [f"columns_{module}", width])
         low = graph.add("MatMul", [value, down], f"{module}_low_{layer}")
         masked = graph.add("Mul", [low, f"lora_mask_{len(parts)}"], f"{module}_masked_{layer}")
         change = graph.add("MatMul", [masked, up], f"{module}_change_{layer}")
         return graph.add("Add", [base, change], f"{module}_{layer}_out")
 
-    def _project(self, name: str, value: str, matrix: np.ndarray, output: str) -> str:
-        """x W^T for a matrix [output size, input size]."""
-        if not self.variant.eight_bit or matrix.shape[1] % BLOCK:
-            weight = self.graph.weight(f"w_{name}", matrix.T)
+    def _project(
+        self, name: str, value: str, matrix: Callable[[], np.ndarray], sizes: tuple[int, int], output: str
+    ) -> str:
+        """x W^T for a matrix [output size, input size]; `sizes` are input and output size."""
+        if not self.variant.eight_bit or sizes[0] % BLOCK:
+            weight = self._stored(f"w_{name}", lambda: matrix().T)
             return self.graph.add("MatMul", [value, weight], output)
-        quantised, scales = quantise(matrix)
+        quantised = cache(lambda: quantise(matrix()))
+        weight = self._stored(f"w8_{name}", lambda: quantised()[0])
+        scales = self._stored(f"s8_{name}", lambda: quantised()[1])
         return self.graph.add(
             "MatMulNBits",
-            [value, self.graph.weight(f"w8_{name}", quantised), self.graph.weight(f"s8_{name}", scales)],
+            [value, weight, scales],
             output,
             MICROSOFT,
-            K=matrix.shape[1],
-            N=matrix.shape[0],
+            K=sizes[0],
+            N=sizes[1],
             bits=8,
             block_size=BLOCK,
             accuracy_level=4,  # activations in 8 bits too, by block: the only fast way on most processors
@@ -252,15 +272,14 @@ class _DecoderGraph:
         self.graph.add(kind, inputs, outputs, MICROSOFT, epsilon=self.shape.epsilon)
         return outputs[3], outputs[0]
 
-    def _rotation(self) -> None:
-        """Cosines and sines of the rotary positions [context, head size / 2], as transformers computes them."""
-        frequencies = self.rotary.inv_freq.double().numpy()
-        angles = np.outer(np.arange(self.shape.context), frequencies)
-        for name, table in (("cosines", np.cos(angles)), ("sines", np.sin(angles))):
-            self.graph.weight(name, (table * self.rotary.attention_scaling).astype(np.float32))
-
     def _weight(self, name: str) -> str:
-        return self.graph.weight(name, self.weights[name])
+        return self._stored(name, lambda: self.weights[name])
+
+    def _joined(self, modules: list[str], kind: str) -> np.ndarray:
+        return np.concatenate([self.weights[f"{module}.{kind}"] for module in modules])
+
+    def _stored(self, name: str, make: Callable[[], np.ndarray]) -> str:
+        return self.graph.weight(self.file.tensor(name, make))
 
 
 def quantise(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,13 +13,12 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.measure import cosine, same_start
-from benchmarks.peers.gguf_file import QUANTIZATION, Precision, write_gguf
+from benchmarks.measure import LEAST_COSINE, cosine, same_start
+from benchmarks.peers.gguf_file import QUANTIZATION, make_gguf
 from benchmarks.peers.hf_generate import TransformersGenerate
 from benchmarks.peers.llama_local import LlamaCpp
 from benchmarks.shapes import all_shapes, prompt_ids
 
-LEAST_COSINE = 0.999
 PROMPT_LENGTHS = (1, 17, 64, 700)
 ANSWER_PROMPTS = 4
 ANSWER_TOKENS = 40
@@ -31,19 +30,6 @@ class Agreement:
 
     cosine: float
     same_tokens: list[int]
-
-
-def gguf_path(work: Path, name: str, precision: Precision) -> Path:
-    """Where a model's GGUF file lies in the work folder."""
-    return work / f"{name}-{precision}.gguf"
-
-
-def make_gguf(folder: Path, work: Path, name: str, precision: Precision) -> Path:
-    """The model's GGUF file, written unless it is there."""
-    path = gguf_path(work, name, precision)
-    if not path.exists():
-        write_gguf(folder, path, precision)
-    return path
 
 
 def compare(reference: TransformersGenerate, other: LlamaCpp) -> Agreement:

@@ -37,7 +37,16 @@ LAYER_NAMES = {
 }
 
 
-def write_gguf(model_folder: Path, out_path: Path, precision: Precision) -> Path:
+def make_gguf(model_folder: Path, out_folder: Path, name: str, precision: Precision) -> Path:
+    """The model's GGUF file in `out_folder`, written unless one is there that is younger than the weights."""
+    path = out_folder / f"{name}-{precision}.gguf"
+    youngest = max(file.stat().st_mtime for file in model_folder.iterdir())
+    if not path.exists() or path.stat().st_mtime < youngest:
+        write_gguf(model_folder, path, precision)
+    return path
+
+
+def write_gguf(model_folder: Path, out_path: Path, precision: Precision) -> None:
     """Write the folder's weights to `out_path`: matrices in the precision, vectors in fp32, as llama.cpp does.
 
     A file already there is replaced only when the new one is complete: llama.cpp may still have it mapped.
@@ -54,7 +63,7 @@ def write_gguf(model_folder: Path, out_path: Path, precision: Precision) -> Path
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    return unfinished.replace(out_path)
+    unfinished.replace(out_path)
 
 
 def _head_dim(config: dict[str, Any]) -> int:

@@ -1,4 +1,4 @@
-"""A PostgreSQL server for the tests: the one of DUODESK_TEST_POSTGRES, else one of our own for the session."""
+"""A tiny model with adapters; a PostgreSQL server: that of DUODESK_TEST_POSTGRES, else our own for the session."""
 
 from __future__ import annotations
 
@@ -16,7 +16,31 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from backends.folders import folder_hash
+from tests.integration.tiny_models import make_adapter, make_model
+
 ABSENT = "no PostgreSQL server found; install Debian's postgresql or set DUODESK_TEST_POSTGRES"
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny model."""
+    return make_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def adapters(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the adapters one, two and three of the tiny model."""
+    folder = tmp_path_factory.mktemp("adapters")
+    for number, name in enumerate(("one", "two", "three"), start=1):
+        make_adapter(folder / name, base, folder_hash(base), seed=number)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of prepared models."""
+    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(scope="session")

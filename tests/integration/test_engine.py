@@ -10,29 +10,9 @@ from backends.engine.model import EngineOptions, LocalModel
 from backends.folders import AdapterFolder, folder_hash
 from core.errors import AdapterError, AdapterMismatch, ModelNotFound, PromptTooLong, UnknownAdapter
 from core.types import Decoding, Turn
-from tests.integration.tiny_models import copy_model, make_adapter, make_model
+from tests.integration.tiny_models import ASK, SHORT, by_transformers, copy_model, make_adapter, make_model, say
 
-ASK = (Turn("system", "You are an agent."), Turn("user", "How long do I have to return it?"))
-SHORT = Decoding(max_new_tokens=24)
 LONG = Decoding(max_new_tokens=400)
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    return make_model(tmp_path_factory.mktemp("models") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def adapters(base, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("adapters")
-    make_adapter(folder / "one", base, folder_hash(base), seed=1)
-    make_adapter(folder / "two", base, folder_hash(base), seed=2)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(scope="module", params=["onnxruntime", "torch"])
@@ -42,21 +22,8 @@ def model(request, base, adapters, cache):
     return LocalModel(str(base), AdapterFolder(adapters), cache, options)
 
 
-def say(model, adapter=None, decoding=SHORT, messages=ASK):
-    return "".join(piece.text for piece in model.stream(messages, decoding, adapter))
-
-
 def test_greedy_text_equals_that_of_plain_transformers(model, base):
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    tokenizer, plain = AutoTokenizer.from_pretrained(base), AutoModelForCausalLM.from_pretrained(base)
-    rows = [{"role": turn.role, "content": turn.text} for turn in ASK]
-    ids = tokenizer.apply_chat_template(rows, add_generation_prompt=True, return_tensors="pt", return_dict=False)
-    with torch.inference_mode():
-        out = plain.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=24, do_sample=False)
-    expected = tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
-    assert say(model).strip() == expected.strip() != ""
+    assert say(model) == by_transformers(base) != ""
 
 
 def test_pieces_carry_growing_token_counts(model):
@@ -92,18 +59,7 @@ def test_an_arm_keeps_its_weights_while_others_generate(model):
 
 
 def test_an_adapters_answer_equals_that_of_plain_peft(model, base, adapters):
-    import torch
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    plain = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), adapters / "two")
-    rows = [{"role": turn.role, "content": turn.text} for turn in ASK]
-    ids = tokenizer.apply_chat_template(rows, add_generation_prompt=True, return_tensors="pt", return_dict=False)
-    with torch.inference_mode():
-        out = plain.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=24, do_sample=False)
-    expected = tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
-    assert say(model, "two").strip() == expected.strip()
+    assert say(model, "two") == by_transformers(base, adapter=adapters / "two")
 
 
 def test_closing_the_stream_stops_the_generation_and_frees_the_model(model):
@@ -118,12 +74,12 @@ def test_closing_the_stream_stops_the_generation_and_frees_the_model(model):
 
 
 def test_a_fresh_or_retrained_adapter_counts_without_a_restart(model, base, adapters):
-    make_adapter(adapters / "three", base, folder_hash(base), seed=3)
-    before = say(model, "three")
-    shutil.rmtree(adapters / "three")
-    make_adapter(adapters / "three", base, folder_hash(base), seed=4)
-    assert say(model, "three") != before
-    shutil.rmtree(adapters / "three")
+    make_adapter(adapters / "fresh", base, folder_hash(base), seed=5)
+    before = say(model, "fresh")
+    shutil.rmtree(adapters / "fresh")
+    make_adapter(adapters / "fresh", base, folder_hash(base), seed=6)
+    assert say(model, "fresh") != before
+    shutil.rmtree(adapters / "fresh")
 
 
 def test_an_adapter_for_another_base_model_is_refused_by_its_card(model, base, adapters):
@@ -155,7 +111,7 @@ def test_a_broken_adapter_is_named(model, base, adapters):
 
 
 def test_an_unknown_adapter_is_named_with_those_that_exist(model):
-    with pytest.raises(UnknownAdapter, match="one, two"):
+    with pytest.raises(UnknownAdapter, match="one, three, two"):
         say(model, "nonesuch")
 
 

@@ -13,53 +13,15 @@ from backends.engine.model import EngineOptions, LocalModel
 from backends.engine.prepare import prepare
 from backends.folders import AdapterFolder, folder_hash
 from core.errors import AdapterError, ModelError
-from core.types import Decoding, Turn
-from tests.integration.tiny_models import EMBEDDED, ROOT, make_adapter, make_model
+from core.types import Turn
+from tests.integration.tiny_models import ASK, EMBEDDED, ROOT, by_transformers, make_adapter, make_model, say
 
-ASK = (Turn("system", "You are an agent."), Turn("user", "How long do I have to return it, and where?"))
-SHORT = Decoding(max_new_tokens=24)
 EXACT = EngineOptions(engine="onnxruntime", precision="fp32")
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    return make_model(tmp_path_factory.mktemp("models") / "tiny")
-
-
-@pytest.fixture(scope="module")
-def adapters(base, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("adapters")
-    for number, name in enumerate(("one", "two", "three"), start=1):
-        make_adapter(folder / name, base, folder_hash(base), seed=number)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture
 def model(base, adapters, cache):
     return LocalModel(str(base), AdapterFolder(adapters), cache, EXACT)
-
-
-def say(model, adapter=None, decoding=SHORT, messages=ASK):
-    return "".join(piece.text for piece in model.stream(messages, decoding, adapter))
-
-
-def by_transformers(base, messages=ASK, tokens=24, adapter=None):
-    import torch
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    tokenizer, plain = AutoTokenizer.from_pretrained(base), AutoModelForCausalLM.from_pretrained(base)
-    plain = PeftModel.from_pretrained(plain, adapter) if adapter else plain
-    rows = [{"role": turn.role, "content": turn.text} for turn in messages]
-    ids = tokenizer.apply_chat_template(rows, add_generation_prompt=True, return_tensors="pt", return_dict=False)
-    with torch.inference_mode():
-        out = plain.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=tokens, do_sample=False)
-    return tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True)
 
 
 def all_at_once(*asked):

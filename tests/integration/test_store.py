@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from threading import Barrier
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
-from sqlalchemy import event, inspect, text
+from sqlalchemy import event, text
 
 from core.errors import AlreadyVoted, StoreError, UnknownChat, VoteError
 from core.types import (
@@ -35,11 +30,8 @@ from core.types import (
     new_id,
 )
 from store import open_store
-from store.database import open_engine
 from store.sql_store import SqlStore
-from store.tables import metadata
 
-ROOT = Path(__file__).parents[2]
 EVERY_SORT_OF_TEXT = [
     "",
     "Grüße, Ωmega, 日本語, עברית, العربية",
@@ -400,6 +392,17 @@ def test_the_conditions_on_an_answer_hold_for_one_and_the_same(store: SqlStore) 
     assert found(store) == ["unanswered", "bare", "both"]
 
 
+def test_a_blind_pair_is_not_found_by_its_arm_before_its_vote(store: SqlStore) -> None:
+    chat = start_chat(store, kind="blind")
+    question = Question(new_id(), chat.id, "Which?")
+    store.add_question(question)
+    store.add_answer(Answer(new_id(), question.id, arm=ARM, text="This.", outcome="complete"))
+    by_arm, by_text = TranscriptFilter(arm=ARM.name), TranscriptFilter(text="this")
+    assert (store.count(by_arm), store.count(by_text)) == (0, 1)
+    store.lock_chat(chat.id)
+    assert (store.count(by_arm), store.count(by_text)) == (1, 1)
+
+
 def test_rated_means_a_thumb_or_a_vote(store: SqlStore) -> None:
     store.set_thumb(Thumb(reply(store, ask(store, start_chat(store), "thumb")).id, "ann", -1))
     _, pair = compare(store, "vote")
@@ -465,7 +468,7 @@ def test_an_export_of_everything_is_not_limited_by_the_batch(store: SqlStore, mo
     assert len(everything[0].history["a"]) == 18
 
 
-# ---- threads, processes and accidents
+# ---- threads
 
 
 def test_eight_threads_write_at_once_and_nothing_is_lost(store: SqlStore) -> None:
@@ -496,103 +499,3 @@ def test_a_generator_closed_on_another_thread_still_stores_its_answer(store: Sql
         one.submit(next, stopped).result()
         another.submit(stopped.close).result()  # type: ignore[attr-defined]
     assert found(store, outcome="stopped") == [question.text]
-
-
-def test_what_was_acknowledged_survives_the_killing_of_the_process(store_url: str) -> None:
-    program = """
-import sys, time
-from core.types import Answer, Chat, Question, Thumb
-from store import open_store
-store = open_store(sys.argv[1])
-store.add_chat(Chat("chat", "ann"))
-store.add_question(Question("question", "chat", "Still there?"))
-store.add_answer(Answer("answer", "question", text="Yes."))
-store.set_thumb(Thumb("answer", "ann", 1))
-print("acknowledged", flush=True)
-time.sleep(60)
-"""
-    with subprocess.Popen([sys.executable, "-c", program, store_url], cwd=ROOT, stdout=subprocess.PIPE) as process:
-        assert process.stdout
-        acknowledged = process.stdout.readline()
-        process.kill()
-    assert acknowledged.strip() == b"acknowledged"
-    reopened = open_store(store_url)
-    (exchange,) = reopened.exchanges("chat")
-    assert (exchange.question.text, exchange.answers[0].text) == ("Still there?", "Yes.")
-    assert len(exchange.thumbs) == 1
-    reopened.close()
-
-
-def test_programs_that_start_at_once_share_a_new_database(store_url: str) -> None:
-    program = """
-import sys
-from core.types import Chat, new_id
-from store import open_store
-import store.database, store.sql_store
-print("ready", flush=True)
-sys.stdin.readline()
-open_store(sys.argv[1]).add_chat(Chat(new_id(), "ann"))
-"""
-    command = [sys.executable, "-c", program, store_url]
-    started = [
-        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        for _ in range(4)
-    ]
-    for process in started:
-        assert process.stdout and process.stdout.readline().strip() == b"ready"
-    for process in started:
-        assert process.stdin
-        process.stdin.write(b"go\n")
-        process.stdin.flush()
-    ends = [process.communicate(timeout=60) for process in started]
-    assert [process.returncode for process in started] == [0] * 4, ends
-    store = open_store(store_url)
-    with store._engine.connect() as connection:
-        assert connection.execute(text("SELECT count(*) FROM chats")).scalar_one() == 4
-    store.close()
-
-
-# ---- the schema
-
-
-def test_migrating_from_empty_makes_the_tables_the_program_expects(store: SqlStore) -> None:
-    with store._engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-        assert set(inspect(connection).get_table_names()) == {*metadata.tables, "alembic_version"}
-
-
-def test_opening_again_keeps_what_is_stored(store: SqlStore, store_url: str) -> None:
-    chat = start_chat(store)
-    again = open_store(store_url)
-    assert again.chat(chat.id) == chat
-    again.close()
-
-
-def test_a_database_newer_than_the_program_is_left_alone(store: SqlStore, store_url: str) -> None:
-    chat = start_chat(store)
-    with store._engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(StoreError, match=r"newer Duodesk \(schema 9999\)"):
-        open_store(store_url)
-    assert store.chat(chat.id) == chat
-
-
-def test_a_failing_migration_leaves_the_database_as_it_was(store_url: str) -> None:
-    engine = open_engine(store_url)
-    with engine.begin() as connection:
-        connection.execute(text("CREATE TABLE votes (mine INTEGER)"))  # stands in the way of the fifth table
-    with pytest.raises(StoreError, match="votes"):
-        open_store(store_url)
-    assert inspect(engine).get_table_names() == ["votes"]
-    engine.dispose()
-
-
-def test_a_blind_pair_is_not_found_by_its_arm_before_its_vote(store: SqlStore) -> None:
-    chat = start_chat(store, kind="blind")
-    question = Question(new_id(), chat.id, "Which?")
-    store.add_question(question)
-    store.add_answer(Answer(new_id(), question.id, arm=ARM, text="This.", outcome="complete"))
-    by_arm, by_text = TranscriptFilter(arm=ARM.name), TranscriptFilter(text="this")
-    assert (store.count(by_arm), store.count(by_text)) == (0, 1)
-    store.lock_chat(chat.id)
-    assert (store.count(by_arm), store.count(by_text)) == (1, 1)

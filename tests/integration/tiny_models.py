@@ -1,14 +1,25 @@
-"""Tiny models for tests, made on the spot from the embedded model's tokenizer: random weights, real files."""
+"""Tiny models for tests, made on the spot from the embedded model's tokenizer: random weights, real files.
+
+And what a model says, by our engine and by plain transformers and PEFT.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from core.types import Decoding, Turn
+
+if TYPE_CHECKING:
+    from backends.engine.model import LocalModel
 
 ROOT = Path(__file__).resolve().parents[2]
 EMBEDDED = ROOT / "models/embedded"
+ASK = (Turn("system", "You are an agent."), Turn("user", "How long do I have to return it, and where?"))
+SHORT = Decoding(max_new_tokens=24)
 
 
 def make_model(folder: Path, seed: int = 1, hidden: int = 64, context: int = 512, kind: str = "llama") -> Path:
@@ -60,3 +71,30 @@ def make_adapter(folder: Path, model: Path, model_hash: str = "", seed: int = 1,
 
 def copy_model(source: Path, target: Path) -> Path:
     return Path(shutil.copytree(source, target))
+
+
+def say(
+    model: LocalModel, adapter: str | None = None, decoding: Decoding = SHORT, messages: Sequence[Turn] = ASK
+) -> str:
+    """The whole answer of our engine."""
+    return "".join(piece.text for piece in model.stream(messages, decoding, adapter))
+
+
+def by_transformers(base: Path, messages: Sequence[Turn] = ASK, adapter: Path | None = None) -> str:
+    """What transformers, and PEFT with an adapter's folder, answer greedily in as many tokens as SHORT allows."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer, plain = AutoTokenizer.from_pretrained(base), AutoModelForCausalLM.from_pretrained(base)
+    plain = PeftModel.from_pretrained(plain, adapter) if adapter else plain
+    rows = [{"role": turn.role, "content": turn.text} for turn in messages]
+    ids = tokenizer.apply_chat_template(rows, add_generation_prompt=True, return_tensors="pt", return_dict=False)
+    with torch.inference_mode():
+        out = plain.generate(
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=SHORT.max_new_tokens,
+            do_sample=False,
+        )
+    return str(tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True))
