@@ -1,164 +1,147 @@
-"""Transcripts -> LoRA adapter, with TRL and PEFT: the weights, and a card that says how they were made."""
+"""A training run: from the prepared rows to an adapter with its card."""
 
 from __future__ import annotations
 
-import hashlib
+import dataclasses
 import json
+import math
+import resource
 import shutil
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from backends.engine.model import LocalModel
 from core.errors import AdapterError, TrainingError
-from core.protocols import Retriever, Templates
-from finetune.transcripts import read_transcripts, training_rows
+from core.training import RunStatus
+from finetune.losses import loss_sets, set_losses, table
+from finetune.run_folder import LOG, RunFolder
+from finetune.trainer import Base, build_trainer
+from finetune.worker import check_base
+
+TRAIN, VALIDATION, OLD, GENERAL = "train.jsonl", "validation.jsonl", "old.jsonl", "general.jsonl"
+BEFORE = "losses_before.json"
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How an adapter is trained: `epochs` over the rows, peak `learning_rate`, LoRA `rank` on every linear layer."""
+def train(run: RunFolder) -> tuple[RunStatus, str, dict[str, Any]]:
+    """Trains until the recipe, the validation loss or a person ends it, and saves the best as an adapter.
 
-    epochs: float = 8
-    learning_rate: float = 2e-3
-    rank: int = 16
-    batch_size: int = 8
-    passages_share: float = 0.25
-    validation_share: float = 0.05
-    seed: int = 1
-
-
-def train_adapter(
-    name: str,
-    transcripts: Sequence[Path],
-    adapters: Path,
-    model: LocalModel,
-    templates: Templates,
-    retriever: Retriever,
-    template_name: str,
-    company: str,
-    recipe: Recipe,
-) -> dict[str, Any]:
-    """Trains and saves `adapters`/`name`, and returns its card. Nothing is there before it is complete.
-
-    Raises AdapterError (the name is bad or taken), TrainingError, ModelError, UnknownTemplate.
+    Returns status, message and the card. An earlier attempt's checkpoint is gone on from.
     """
-    if not name.replace("-", "").replace("_", "").isalnum():
-        raise AdapterError(f"'{name}' cannot name an adapter; use letters, digits, - and _.")
-    target = adapters / name
-    if target.exists():
-        raise AdapterError(f"The adapter '{name}' exists already ({target}); choose another name or remove it.")
-    template = templates.get(template_name)
-    rounds = read_transcripts(transcripts)
-    rows = training_rows(rounds, template, templates, retriever, company, recipe.passages_share, recipe.seed)
-    unfinished = adapters / f".{name}.unfinished"
-    shutil.rmtree(unfinished, ignore_errors=True)
-    losses = _train(model, rows, recipe, unfinished)
-    card = {
-        "name": name,
+    from transformers import EarlyStoppingCallback
+
+    from finetune.watch import Watch
+
+    plan, setup = run.plan, run.setup
+    check_base(setup)
+    base = base_of(setup)
+    rows, validation = run.rows(TRAIN), run.rows(VALIDATION)
+    trainer = build_trainer(base, plan.method, plan.recipe, rows, validation, run.checkpoints)
+    sets = loss_sets(validation, run.rows(OLD), run.rows(GENERAL))
+    first = trainer.is_world_process_zero()
+    checkpoint = last_checkpoint(run.checkpoints)
+    if first:
+        run.forget_after(step_of(checkpoint) if checkpoint else -1)
+        if not (run.folder / BEFORE).exists():
+            run.say("running", "Measuring the losses before training …")
+            run.write(BEFORE, set_losses(trainer.model, trainer.processing_class, sets, base.context))
+    trainer.accelerator.wait_for_everyone()
+    trainer.add_callback(Watch(run, trainer))
+    if plan.recipe.patience:
+        trainer.add_callback(EarlyStoppingCallback(plan.recipe.patience))
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if not first:
+        return "done", "", {}
+    run.say("running", "Measuring the losses after training …")
+    after = set_losses(trainer.model, trainer.processing_class, sets, base.context)
+    check_base(setup)
+    card = _card(run, trainer, table(run.read(BEFORE), after))
+    save_adapter(trainer, card, Path(setup["adapters"]))
+    shutil.rmtree(run.checkpoints, ignore_errors=True)
+    ended = "stopped" if run.asked_to_stop() else "done"
+    why = {"stopped": "Stopped; the best so far was kept", "done": "Done"}[ended]
+    if ended == "done" and trainer.state.global_step < trainer.state.max_steps:
+        why = f"Ended early, as the validation loss had not fallen for {plan.recipe.patience} evaluations"
+    return ended, f"{why}: the adapter '{plan.adapter}' is ready.", card  # type: ignore[return-value]
+
+
+def base_of(setup: dict[str, Any]) -> Base:
+    parent = setup.get("parent")
+    return Base(Path(setup["model_folder"]), setup["model"], setup["context"], Path(parent["path"]) if parent else None)
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that was written to its end: the trainer writes its state last."""
+    for path in sorted(folder.glob("checkpoint-*"), key=step_of, reverse=True):
+        try:
+            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+            return path
+        except (OSError, ValueError):
+            shutil.rmtree(path, ignore_errors=True)
+    return None
+
+
+def step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.split("-")[1])
+
+
+def _card(run: RunFolder, trainer: Any, losses: list[dict[str, Any]]) -> dict[str, Any]:
+    """Everything that is worth knowing of the adapter, figures of the run included."""
+    plan, setup, curve = run.plan, run.setup, run.rows(LOG)
+    measured = [(row["eval_loss"], row["step"]) for row in curve if "eval_loss" in row]
+    trained = [row["loss"] for row in curve if "loss" in row]
+    speeds = [row["tokens_per_s"] for row in curve if "tokens_per_s" in row]
+    best, step = min(measured) if measured else (trained[-1] if trained else math.nan, trainer.state.global_step)
+    return {
+        "name": plan.adapter,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "model": model.name,
-        "model_hash": model.hash,
-        "template": template.name,
-        "template_hash": template.hash,
-        "conversation_rounds": len(rounds),
-        "rows": len(rows),
-        "data_hash": hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()[:12],
-        "recipe": asdict(recipe),
-        **losses,
+        **{key: setup[key] for key in ("model", "model_hash", "template", "template_hash", "data_hash", "data")},
+        "method": plan.method,
+        "parent": setup.get("parent") and {key: setup["parent"][key] for key in ("name", "hash")},
+        "replayed_rounds": setup["replayed_rounds"],
+        "conversation_rounds": setup["rounds"],
+        "rows": setup["rows"],
+        "leaks_kept": setup["leaks_kept"],
+        "recipe": dataclasses.asdict(plan.recipe),
+        "run": run.id,
+        "steps": trainer.state.global_step,
+        "best_step": step,
+        "best_validation_loss": round(best, 4),
+        "validation_loss": [round(value, 4) for value, _ in measured],
+        "final_loss": round(trained[-1], 4) if trained else None,
+        "losses": losses,
+        "curve": [{key: row[key] for key in ("step", "loss", "eval_loss") if key in row} for row in curve],
+        "seconds": run.view(whole=False).seconds,
+        "tokens_per_s": round(sum(speeds) / len(speeds)) if speeds else None,
+        "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
+
+
+def save_adapter(trainer: Any, card: dict[str, Any], adapters: Path) -> None:
+    """Writes weights, card and README beside each other, then gives the folder its name: there whole or not at all."""
+    target, unfinished = adapters / card["name"], adapters / f".{card['name']}.unfinished"
+    if target.exists():
+        raise AdapterError(f"The adapter '{card['name']}' exists already ({target}); rename it, then resume the run.")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    model: Any = trainer.accelerator.unwrap_model(trainer.model)
+    # The path of this machine's model folder says nothing elsewhere; the card holds the name and the hash.
+    model.peft_config["default"].base_model_name_or_path = card["model"]
+    model.save_pretrained(unfinished, selected_adapters=["default"])
     (unfinished / "card.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     (unfinished / "README.md").write_text(_readme(card), encoding="utf-8")
+    if not all((unfinished / name).exists() for name in ("adapter_config.json", "adapter_model.safetensors")):
+        raise TrainingError(f"The adapter '{card['name']}' could not be saved to {adapters}; look at the run's log.")
     unfinished.rename(target)
-    return card
-
-
-def _train(model: LocalModel, rows: list[dict[str, Any]], recipe: Recipe, out: Path) -> dict[str, Any]:
-    """Runs TRL's trainer, saves the adapter to `out` and returns its losses."""
-    import torch
-    from datasets import Dataset
-    from peft import LoraConfig
-    from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
-    from trl import SFTConfig, SFTTrainer
-
-    class Progress(TrainerCallback):
-        """One line an epoch in place of a bar a step."""
-
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            kept = {key: value for key, value in (logs or {}).items() if key in ("loss", "eval_loss", "learning_rate")}
-            if kept:
-                figures = ", ".join(f"{key} {float(value):.4g}" for key, value in kept.items())
-                print(f"step {state.global_step}/{state.max_steps}: {figures}", flush=True)
-
-    tokenizer = AutoTokenizer.from_pretrained(model.folder, local_files_only=True)
-    base = AutoModelForCausalLM.from_pretrained(model.folder, dtype=torch.float32, local_files_only=True)
-    data = Dataset.from_list(rows).train_test_split(recipe.validation_share, seed=recipe.seed)
-    config = SFTConfig(
-        output_dir=str(out),
-        num_train_epochs=recipe.epochs,
-        learning_rate=recipe.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=0.05,
-        weight_decay=0.0,
-        per_device_train_batch_size=recipe.batch_size,
-        per_device_eval_batch_size=recipe.batch_size,
-        # A quarter of the rows carry passages and are five times as long; mixed batches would be mostly padding.
-        train_sampling_strategy="group_by_length",
-        max_length=base.config.max_position_embeddings,
-        eval_strategy="epoch",
-        logging_strategy="epoch",
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        seed=recipe.seed,
-        # TRL's own defaults ask for both even on a processor, where they only cost.
-        bf16=False,
-        gradient_checkpointing=False,
-        use_cpu=not torch.cuda.is_available(),
-    )
-    lora = LoraConfig(
-        r=recipe.rank, lora_alpha=2 * recipe.rank, lora_dropout=0.05, target_modules="all-linear", task_type="CAUSAL_LM"
-    )
-    trainer = SFTTrainer(
-        model=base,
-        args=config,
-        train_dataset=data["train"],
-        eval_dataset=data["test"],
-        processing_class=tokenizer,
-        peft_config=lora,
-        callbacks=[Progress()],
-    )
-    from transformers import PrinterCallback
-
-    trainer.remove_callback(PrinterCallback)
-    trainer.train()
-    logged = trainer.state.log_history
-    final = [entry["loss"] for entry in logged if "loss" in entry]
-    if not final or final[-1] != final[-1]:
-        raise TrainingError("The training loss is not a number; try a lower learning rate.")
-    # The path of this machine's model folder says nothing elsewhere; the card holds the name and the hash.
-    adapted: Any = trainer.model
-    adapted.peft_config["default"].base_model_name_or_path = model.name
-    trainer.save_model(str(out))
-    for extra in out.glob("*"):
-        if extra.name not in ("adapter_config.json", "adapter_model.safetensors"):
-            shutil.rmtree(extra) if extra.is_dir() else extra.unlink()
-    return {
-        "final_loss": final[-1],
-        "validation_loss": [round(entry["eval_loss"], 4) for entry in logged if "eval_loss" in entry],
-    }
 
 
 def _readme(card: dict[str, Any]) -> str:
     """The model card that adapter hubs show."""
     recipe = card["recipe"]
+    method = {"sft": "answers", "dpo": "rated answers (DPO)", "kto": "rated answers (KTO)"}[card["method"]]
     return (
         f"---\nlibrary_name: peft\npipeline_tag: text-generation\n---\n# {card['name']}\n\n"
         f"A LoRA adapter (rank {recipe['rank']}, every linear layer) for the base model {card['model']} "
-        f"({card['model_hash']}), trained on {card['conversation_rounds']} rounds of customer-service transcripts "
-        f"({card['rows']} rows, template {card['template']}), {recipe['epochs']} epochs, learning rate "
-        f"{recipe['learning_rate']}.\nFinal training loss {card['final_loss']:.3f}; validation loss by epoch: "
-        f"{card['validation_loss']}.\nMade by `python3 launch.py train {card['name']}`; all figures in card.json.\n"
+        f"({card['model_hash']}), trained on the {method} of {card['conversation_rounds']} rounds of customer service "
+        f"({card['rows']} rows, template {card['template']}), at most {recipe['epochs']:g} epochs, learning rate "
+        f"{recipe['learning_rate']:g}. Best validation loss {card['best_validation_loss']} at step {card['best_step']} "
+        f"of {card['steps']}.\nMade by Duodesk; all figures in card.json.\n"
     )

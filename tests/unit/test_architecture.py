@@ -16,6 +16,8 @@ MAY_IMPORT = {
     "study": {"core", "store"},
     "models": {"core", "backends", "study"},  # a tool beside the application: its evaluation asks as the study does
 }
+# Their classes derive from transformers' and TRL's own; only the process that trains imports them.
+TRAINING_PROCESS_ONLY = {"finetune/watch.py", "finetune/sft_trainer.py"}
 HEAVY = {"torch", "transformers", "peft", "trl", "gradio", "chromadb", "langchain_chroma", "sentence_transformers"}
 
 
@@ -49,10 +51,18 @@ def test_a_room_imports_only_what_its_arrows_allow(room):
 @pytest.mark.parametrize("room", ROOMS)
 def test_heavy_packages_are_imported_where_they_are_needed(room):
     for file in files(room):
+        if file.relative_to(ROOT).as_posix() in TRAINING_PROCESS_ONLY:
+            continue
         # The pages are made of gradio; launch.py imports them only to serve.
         banned = HEAVY - {"gradio"} if room == "app" else HEAVY
         heavy = {name.split(".")[0] for name in imports(file, top_level_only=True)} & banned
         assert not heavy, f"{file.relative_to(ROOT)} imports {heavy} at its top"
+
+
+def test_what_only_the_training_process_needs_is_not_imported_at_the_top_of_other_files():
+    for file in (file for room in ROOMS for file in files(room)):
+        names = {f"{name.replace('.', '/')}.py" for name in imports(file, top_level_only=True)}
+        assert not names & TRAINING_PROCESS_ONLY, file.relative_to(ROOT)
 
 
 def test_only_launch_sees_every_room():

@@ -1,0 +1,201 @@
+"""Implements core.training.Training: prepares the data here, trains in a process of its own, keeps every run."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from backends.engine.model import LocalModel
+from core.errors import AdapterError, DuodeskError, TrainingError
+from core.protocols import Store
+from core.settings import ROOT
+from core.training import DataReport, FileLook, Plan, Progress, Recipe, Run
+from core.types import TranscriptFilter
+from finetune.defaults import default_recipe
+from finetune.examples import Examples
+from finetune.preferences import judgements, preferences
+from finetune.run_folder import STATE, RunFolder
+
+LEAST_FREE = 500 << 20  # bytes of disk before a run begins
+STARTING_S = 60
+MODULE = "finetune.worker"
+
+
+class LocalTraining:
+    """`runs` is the folder that keeps the runs. `test_questions` gives the texts that training must not have seen."""
+
+    def __init__(self, runs: Path, model: LocalModel, examples: Examples, store: Store) -> None:
+        self.folder = runs
+        self.model = model
+        self.examples = examples
+        self.store = store
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def look(self, file: Path) -> FileLook:
+        from finetune.reading import look
+
+        return look(file)
+
+    def report(self, plan: Plan, progress: Progress | None = None) -> DataReport:
+        return self.examples.report(plan, progress)
+
+    def defaults(self, rows: int) -> tuple[Recipe, str]:
+        config = json.loads((self.model.folder / "config.json").read_text(encoding="utf-8"))
+        hidden = config.get("hidden_size") or config.get("text_config", {}).get("hidden_size") or 2000
+        return default_recipe(rows, hidden)
+
+    def rated_pairs(self) -> tuple[int, str]:
+        exchanges = self.store.search(TranscriptFilter(rated=True))
+        pairs, single = preferences(exchanges), judgements(exchanges)
+        good = sum(one.chosen is not None for one in single)
+        return len(pairs), (
+            f"{len(pairs)} pairs with a better answer (DPO); {good} desirable and {len(single) - good} undesirable "
+            "answers (KTO). Ties are left out; of 'both bad', KTO takes both answers as undesirable, DPO none; thumbs "
+            "count for KTO alone."
+        )
+
+    def start(self, plan: Plan, progress: Progress | None = None) -> str:
+        run = self.prepare(plan, progress)
+        self._spawn(run)
+        return run.id
+
+    def prepare(self, plan: Plan, progress: Progress | None = None) -> RunFolder:
+        """All that `start` does short of starting: a folder that `python -m finetune.worker` can work on."""
+        self._check_name(plan)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._check_free()
+        with self._one_at_a_time():
+            setup, files = self.examples.make(plan, progress)
+            run = RunFolder.create(self.folder, plan, setup)
+            try:
+                for name, rows in files.items():
+                    run.write_rows(name, rows)
+            except OSError as error:
+                shutil.rmtree(run.folder, ignore_errors=True)
+                raise TrainingError(f"The run cannot be written to {self.folder}: {error.strerror}.") from error
+            return run
+
+    def stop(self, run_id: str) -> None:
+        run = self._run(run_id)
+        if not run.alive():
+            raise TrainingError(f"The run '{run_id}' is not running; there is nothing to stop.")
+        run.ask_to_stop()
+
+    def resume(self, run_id: str) -> None:
+        run = self._run(run_id)
+        status = run.view(whole=False).status
+        if status == "running":
+            raise TrainingError(f"The run '{run_id}' is running already.")
+        if status == "done" or (status == "stopped" and run.plan.kind == "train"):
+            raise TrainingError(
+                f"The run '{run_id}' is {status} and its adapter saved; start a new run that continues the adapter."
+            )
+        self._check_free()
+        with self._one_at_a_time():
+            self._spawn(run)
+
+    def remove(self, run_id: str) -> None:
+        run = self._run(run_id)
+        if run.alive():
+            raise TrainingError(f"The run '{run_id}' is running; stop it first.")
+        run.remove()
+
+    def runs(self) -> list[Run]:
+        states = sorted(self.folder.glob(f"*/{STATE}"), reverse=True)
+        views = [RunFolder(state.parent).view(whole=False) for state in states]
+        return sorted(views, key=lambda run: run.started_at, reverse=True)
+
+    def run(self, run_id: str) -> Run:
+        return self._run(run_id).view()
+
+    def wait(self, run_id: str, tell: Callable[[Run], None]) -> Run:
+        """Follows a run to its end, telling what changes."""
+        while True:
+            run = self.run(run_id)
+            tell(run)
+            if run.status != "running":
+                return run
+            time.sleep(0.5)
+
+    def _run(self, run_id: str) -> RunFolder:
+        run = RunFolder(self.folder / run_id)
+        if "/" in run_id or not (run.folder / STATE).exists():
+            raise TrainingError(f"There is no run '{run_id}' in {self.folder}.")
+        return run
+
+    def _spawn(self, run: RunFolder) -> None:
+        """Starts the run's process and returns once it has begun. Raises TrainingError when it does not."""
+        (run.folder / "stop").unlink(missing_ok=True)
+        with (run.folder / "output.txt").open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", MODULE, str(run.folder.resolve())],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl+C at the app must not cut a training off in the middle
+            )
+        self._processes[run.id] = process  # kept, so that it is waited for when it ends
+        deadline = time.monotonic() + STARTING_S
+        while time.monotonic() < deadline:
+            if run.alive() or process.poll() is not None:
+                break
+            time.sleep(0.05)
+        if not (run.folder / STATE).exists() and process.poll() is not None:
+            said = (run.folder / "output.txt").read_text(encoding="utf-8", errors="replace").strip()
+            raise TrainingError(f"The training process did not start: {said.splitlines()[-1] if said else 'no output'}")
+        while not (run.folder / STATE).exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    def _one_at_a_time(self) -> FileLock:
+        """Held while a run is prepared or started. Raises TrainingError when another one is, or one is under way."""
+        lock = FileLock(self.folder / ".starting", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise TrainingError("Another run is being prepared at this moment; try again when it trains.") from error
+        busy = [run for run in self.runs() if run.status == "running"]
+        if busy:
+            lock.release()
+            raise TrainingError(
+                f"The run '{busy[0].id}' is under way ({busy[0].message}); one run at a time: wait for it or stop it."
+            )
+        lock.release()
+        return lock
+
+    def _check_name(self, plan: Plan) -> None:
+        if plan.kind != "train":
+            return
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", plan.adapter):
+            raise AdapterError(
+                f"'{plan.adapter}' cannot name an adapter; use up to 64 letters, digits, - and _, a letter or digit first."
+            )
+        if plan.adapter in self.model.adapters():
+            raise AdapterError(f"The adapter '{plan.adapter}' exists already; choose another name or delete it first.")
+
+    def _check_free(self) -> None:
+        try:
+            free = shutil.disk_usage(self.folder).free
+        except OSError as error:
+            raise TrainingError(f"The folder {self.folder} cannot be used: {error.strerror}.") from error
+        if free < LEAST_FREE:
+            raise TrainingError(
+                f"Only {free >> 20} MB are free on the disk of {self.folder}, and a run may need {LEAST_FREE >> 20} MB; "
+                "make room first."
+            )
+
+
+def read_general(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+__all__ = ["DuodeskError", "LocalTraining", "Sequence"]
