@@ -13,7 +13,7 @@ from backends.engine.model import LocalModel
 from core.errors import TrainingError
 from core.personal_data import redact
 from core.protocols import Retriever, Store, Templates
-from core.training import Columns, DataReport, Plan, Progress, Round
+from core.training import DataReport, Plan, Progress, Round
 from core.types import Passage, Template, TranscriptFilter, Turn
 from finetune.data_report import check_trainable, prepare
 from finetune.preferences import Rated, judgements, preferences
@@ -206,5 +206,3 @@ def _round(row: dict[str, Any]) -> Round:
     history = tuple(Turn(**turn) for turn in row["history"])
     return Round(row["question"], row["answer"], history, row["topic"], row["row"])
 
-
-__all__ = ["Columns", "Examples"]

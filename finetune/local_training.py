@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from backends.engine.model import LocalModel
-from core.errors import AdapterError, DuodeskError, TrainingError
+from core.errors import TrainingError
 from core.protocols import Store
 from core.settings import ROOT
 from core.training import DataReport, FileLook, Plan, Progress, Recipe, Run
@@ -31,7 +30,7 @@ MODULE = "finetune.worker"
 
 
 class LocalTraining:
-    """`runs` is the folder that keeps the runs. `test_questions` gives the texts that training must not have seen."""
+    """`runs` is the folder that keeps the runs, one folder each."""
 
     def __init__(self, runs: Path, model: LocalModel, examples: Examples, store: Store) -> None:
         self.folder = runs
@@ -64,25 +63,20 @@ class LocalTraining:
         )
 
     def start(self, plan: Plan, progress: Progress | None = None) -> str:
-        run = self.prepare(plan, progress)
-        self._spawn(run)
-        return run.id
+        self._check_room(plan)
+        with self._one_at_a_time():
+            run = self.prepare(plan, progress)
+            self._spawn(run)
+            return run.id
 
     def prepare(self, plan: Plan, progress: Progress | None = None) -> RunFolder:
         """All that `start` does short of starting: a folder that `python -m finetune.worker` can work on."""
-        self._check_name(plan)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._check_free()
-        with self._one_at_a_time():
-            setup, files = self.examples.make(plan, progress)
-            run = RunFolder.create(self.folder, plan, setup)
-            try:
-                for name, rows in files.items():
-                    run.write_rows(name, rows)
-            except OSError as error:
-                shutil.rmtree(run.folder, ignore_errors=True)
-                raise TrainingError(f"The run cannot be written to {self.folder}: {error.strerror}.") from error
-            return run
+        self._check_room(plan)
+        setup, files = self.examples.make(plan, progress)
+        try:
+            return RunFolder.create(self.folder, plan, setup, files)
+        except OSError as error:
+            raise TrainingError(f"The run cannot be written to {self.folder}: {error.strerror}.") from error
 
     def stop(self, run_id: str) -> None:
         run = self._run(run_id)
@@ -99,7 +93,7 @@ class LocalTraining:
             raise TrainingError(
                 f"The run '{run_id}' is {status} and its adapter saved; start a new run that continues the adapter."
             )
-        self._check_free()
+        self._check_room(run.plan)
         with self._one_at_a_time():
             self._spawn(run)
 
@@ -156,34 +150,28 @@ class LocalTraining:
         while not (run.folder / STATE).exists() and time.monotonic() < deadline:
             time.sleep(0.05)
 
-    def _one_at_a_time(self) -> FileLock:
-        """Held while a run is prepared or started. Raises TrainingError when another one is, or one is under way."""
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        """While a run is prepared or started. Raises TrainingError when another one is, or one is under way."""
         lock = FileLock(self.folder / ".starting", timeout=0)
         try:
             lock.acquire()
         except Timeout as error:
-            raise TrainingError("Another run is being prepared at this moment; try again when it trains.") from error
-        busy = [run for run in self.runs() if run.status == "running"]
-        if busy:
-            lock.release()
-            raise TrainingError(
-                f"The run '{busy[0].id}' is under way ({busy[0].message}); one run at a time: wait for it or stop it."
-            )
-        lock.release()
-        return lock
-
-    def _check_name(self, plan: Plan) -> None:
-        if plan.kind != "train":
-            return
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", plan.adapter):
-            raise AdapterError(
-                f"'{plan.adapter}' cannot name an adapter; use up to 64 letters, digits, - and _, a letter or digit first."
-            )
-        if plan.adapter in self.model.adapters():
-            raise AdapterError(f"The adapter '{plan.adapter}' exists already; choose another name or delete it first.")
-
-    def _check_free(self) -> None:
+            raise TrainingError("Another run is being prepared at this moment; wait until it trains.") from error
         try:
+            for run in self.runs():
+                if run.status == "running":
+                    raise TrainingError(f"The run '{run.id}' is under way; wait for its end or stop it, then try again.")
+            yield
+        finally:
+            lock.release()
+
+    def _check_room(self, plan: Plan) -> None:
+        """Whether the adapter's name and the disk are free."""
+        if plan.kind == "train":
+            self.model.adapter_folder.check_new_name(plan.adapter)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             free = shutil.disk_usage(self.folder).free
         except OSError as error:
             raise TrainingError(f"The folder {self.folder} cannot be used: {error.strerror}.") from error
@@ -192,10 +180,3 @@ class LocalTraining:
                 f"Only {free >> 20} MB are free on the disk of {self.folder}, and a run may need {LEAST_FREE >> 20} MB; "
                 "make room first."
             )
-
-
-def read_general(file: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-
-
-__all__ = ["DuodeskError", "LocalTraining", "Sequence"]

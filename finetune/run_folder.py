@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from core.errors import TrainingError
 from core.training import Columns, DataChoices, Plan, Recipe, Run, RunStatus
+from core.types import new_id
 
 PLAN, SETUP, STATE, LOG, SAMPLES = "plan.json", "setup.json", "state.json", "log.jsonl", "samples.jsonl"
 RISES = 2  # evaluations in a row above the best before it counts as a turn
@@ -27,20 +28,22 @@ class RunFolder:
         self.folder = folder
 
     @classmethod
-    def create(cls, parent: Path, plan: Plan, setup: Mapping[str, Any]) -> RunFolder:
-        """A new run, named by the moment and its adapter. It is listed once its process has begun."""
-        moment = datetime.now(UTC)
-        name = f"{moment:%Y%m%d-%H%M%S}-{plan.kind.replace('_', '-')}-{plan.adapter or 'data'}"
-        folder = parent / name
-        for number in range(2, 1000):
-            if not folder.exists():
-                break
-            folder = parent / f"{name}-{number}"
-        folder.mkdir(parents=True)
-        run = cls(folder)
-        run.write(PLAN, dataclasses.asdict(plan))
-        run.write(SETUP, dict(setup))
-        return run
+    def create(
+        cls, parent: Path, plan: Plan, setup: Mapping[str, Any], files: Mapping[str, list[dict[str, Any]]]
+    ) -> RunFolder:
+        """A new run, named by the moment and what it makes. It is listed once its process has begun. Raises OSError."""
+        unfinished = cls(parent / f".{new_id()}")
+        unfinished.folder.mkdir(parents=True)
+        try:
+            unfinished.write(PLAN, dataclasses.asdict(plan))
+            unfinished.write(SETUP, dict(setup))
+            for name, rows in files.items():
+                unfinished.write_rows(name, rows)
+            name = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}-{plan.adapter or plan.kind.replace('_', '-')}"
+            return cls(unfinished.folder.rename(parent / name))
+        except OSError:
+            shutil.rmtree(unfinished.folder, ignore_errors=True)
+            raise
 
     @property
     def id(self) -> str:
