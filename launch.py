@@ -17,18 +17,19 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-import socket
 import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import DuodeskError, PortTaken, StoreError
+from core.errors import DuodeskError, StoreError
+from core.ports import free_port
 from core.settings import ROOT, Settings, load_settings
 from core.types import ARM_NAMES, ArmSpec, TranscriptFilter
 
 if TYPE_CHECKING:
+    from backends.adapter_folder import AdapterFolder
     from backends.engine.model import LocalModel
     from core.parts import Parts
 
@@ -64,11 +65,18 @@ def compose(settings: Settings) -> Parts:
 def local_model(settings: Settings) -> LocalModel:
     """The base model in use with its adapters; the weights load at the first use."""
     from backends.engine.model import EngineOptions, LocalModel
-    from backends.folders import AdapterFolder
 
     options = EngineOptions(**{entry.name: getattr(settings, entry.name) for entry in fields(EngineOptions)})
     cache = settings.path("data") / "models"
-    return LocalModel(settings.model_source, AdapterFolder(settings.path("adapters")), cache, options)
+    return LocalModel(settings.model_source, adapter_folder(settings), cache, options)
+
+
+def adapter_folder(settings: Settings) -> AdapterFolder:
+    """The adapters; what is imported must fit the base model in use."""
+    from backends.adapter_folder import AdapterFolder
+    from backends.folders import model_folder
+
+    return AdapterFolder(settings.path("adapters"), base=lambda: model_folder(settings.model_source))
 
 
 def serve(settings: Settings, _: argparse.Namespace) -> int:
@@ -115,19 +123,6 @@ def index_knowledge(parts: Parts) -> None:
         report = parts.retriever.index([parts.settings.path("knowledge")])
         for path, reason in report.failed:
             print(f"{path}: {reason}", file=sys.stderr)
-
-
-def free_port(host: str, first: int) -> int:
-    """The first free port from `first` on, of 50. Raises PortTaken."""
-    for port in range(first, min(first + 50, 65536)):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-                return port
-            except OSError:
-                continue
-    raise PortTaken(f"No port from {first} to {first + 49} is free on {host}; set `port` or `host` to another one.")
 
 
 def ask(settings: Settings, options: argparse.Namespace) -> int:
@@ -220,12 +215,7 @@ def export(settings: Settings, options: argparse.Namespace) -> int:
 
 def test(_: Settings, options: argparse.Namespace) -> int:
     """Runs ruff, mypy and pytest; extra arguments go to pytest."""
-    checks = (
-        ["ruff", "check", "."],
-        ["ruff", "format", "--check", "."],
-        ["mypy"],
-        ["pytest", *options.pytest],
-    )
+    checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], ["pytest", *options.pytest])
     failed = [check[0] for check in checks if subprocess.call([sys.executable, "-m", *check], cwd=ROOT)]
     print(f"Failed: {', '.join(failed)}" if failed else "All checks passed.")
     return 1 if failed else 0
