@@ -6,6 +6,7 @@ python3 launch.py ask "Where is my bike?"  one answer in the terminal
 python3 launch.py index docs/              make documents findable
 python3 launch.py train velomoor           train an adapter on transcripts
 python3 launch.py study                    the share of test questions each arm gets right
+python3 launch.py score velomoor --test FILE  how near its answers come to reference answers
 python3 launch.py export transcripts.jsonl what was said and how it was rated
 python3 launch.py test                     all checks and tests
 
@@ -19,7 +20,7 @@ import gc
 import os
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -200,6 +201,23 @@ def study(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
+def score(settings: Settings, options: argparse.Namespace) -> int:
+    """Compares each arm's answers to test questions with the reference answers; the figures go on the card."""
+    from backends.embedding import MiniLM
+    from study.score import print_scores, score_arms
+
+    adapters = adapter_folder(settings)
+    adapters.path(options.name)
+    parts = compose(settings)
+    index_knowledge(parts)
+    specs = [ArmSpec(name, settings.template, options.name) for name in options.arms]
+    embed, out = MiniLM().embed_documents, Path(options.out)
+    scores = score_arms(parts.desk.backend, Path(options.test), specs, embed, out, options.limit, settings.slots)
+    print_scores(scores)
+    adapters.annotate(options.name, "scores", asdict(scores))
+    return 0
+
+
 def export(settings: Settings, options: argparse.Namespace) -> int:
     """Writes every exchange to a .jsonl or .csv file."""
     from core.comparison import veil
@@ -258,6 +276,12 @@ def parse(argv: list[str]) -> argparse.Namespace:
     studying.add_argument("--arms", nargs="+", choices=ARM_NAMES, default=list(ARM_NAMES))
     studying.add_argument("--limit", type=int, default=0, help="only this many questions, spread evenly; 0: all")
     studying.add_argument("--out", default=str(ROOT / "data/study.jsonl"), metavar="FILE", help="where answers go")
+    scoring = command(score, "score")
+    scoring.add_argument("name", help="the adapter that the lora arms use")
+    scoring.add_argument("--test", required=True, metavar="FILE", help="a .csv or .jsonl of questions and answers")
+    scoring.add_argument("--arms", nargs="+", choices=ARM_NAMES, default=["bare", "lora"])
+    scoring.add_argument("--limit", type=int, default=0, help="only this many questions, spread evenly; 0: all")
+    scoring.add_argument("--out", default=str(ROOT / "data/score.jsonl"), metavar="FILE", help="where answers go")
     command(export, "export").add_argument("file", help="a name that ends in .jsonl or .csv")
     testing = command(test, "test")
     testing.add_argument("pytest", nargs=argparse.REMAINDER, help="arguments for pytest")
