@@ -6,6 +6,7 @@ python3 launch.py ask "Where is my bike?"  one answer in the terminal
 python3 launch.py index docs/              make documents findable
 python3 launch.py train velomoor           train an adapter on transcripts
 python3 launch.py study                    the share of test questions each arm gets right
+python3 launch.py score velomoor --test FILE  how near its answers come to reference answers
 python3 launch.py export transcripts.jsonl what was said and how it was rated
 python3 launch.py test                     all checks and tests
 
@@ -17,18 +18,19 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-import socket
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import DuodeskError, PortTaken, StoreError
+from core.errors import DuodeskError, StoreError
+from core.ports import free_port
 from core.settings import ROOT, Settings, load_settings
 from core.types import ARM_NAMES, ArmSpec, TranscriptFilter
 
 if TYPE_CHECKING:
+    from backends.adapter_folder import AdapterFolder
     from backends.engine.model import LocalModel
     from core.parts import Parts
 
@@ -64,11 +66,18 @@ def compose(settings: Settings) -> Parts:
 def local_model(settings: Settings) -> LocalModel:
     """The base model in use with its adapters; the weights load at the first use."""
     from backends.engine.model import EngineOptions, LocalModel
-    from backends.folders import AdapterFolder
 
     options = EngineOptions(**{entry.name: getattr(settings, entry.name) for entry in fields(EngineOptions)})
     cache = settings.path("data") / "models"
-    return LocalModel(settings.model_source, AdapterFolder(settings.path("adapters")), cache, options)
+    return LocalModel(settings.model_source, adapter_folder(settings), cache, options)
+
+
+def adapter_folder(settings: Settings) -> AdapterFolder:
+    """The adapters; what is imported must fit the base model in use."""
+    from backends.adapter_folder import AdapterFolder
+    from backends.folders import model_folder
+
+    return AdapterFolder(settings.path("adapters"), base=lambda: model_folder(settings.model_source))
 
 
 def serve(settings: Settings, _: argparse.Namespace) -> int:
@@ -115,19 +124,6 @@ def index_knowledge(parts: Parts) -> None:
         report = parts.retriever.index([parts.settings.path("knowledge")])
         for path, reason in report.failed:
             print(f"{path}: {reason}", file=sys.stderr)
-
-
-def free_port(host: str, first: int) -> int:
-    """The first free port from `first` on, of 50. Raises PortTaken."""
-    for port in range(first, min(first + 50, 65536)):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-                return port
-            except OSError:
-                continue
-    raise PortTaken(f"No port from {first} to {first + 49} is free on {host}; set `port` or `host` to another one.")
 
 
 def ask(settings: Settings, options: argparse.Namespace) -> int:
@@ -205,6 +201,23 @@ def study(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
+def score(settings: Settings, options: argparse.Namespace) -> int:
+    """Compares each arm's answers to test questions with the reference answers; the figures go on the card."""
+    from backends.embedding import MiniLM
+    from study.score import print_scores, score_arms
+
+    adapters = adapter_folder(settings)
+    adapters.path(options.name)
+    parts = compose(settings)
+    index_knowledge(parts)
+    specs = [ArmSpec(name, settings.template, options.name) for name in options.arms]
+    embed, out = MiniLM().embed_documents, Path(options.out)
+    scores = score_arms(parts.desk.backend, Path(options.test), specs, embed, out, options.limit, settings.slots)
+    print_scores(scores)
+    adapters.annotate(options.name, "scores", asdict(scores))
+    return 0
+
+
 def export(settings: Settings, options: argparse.Namespace) -> int:
     """Writes every exchange to a .jsonl or .csv file."""
     from core.comparison import veil
@@ -220,12 +233,7 @@ def export(settings: Settings, options: argparse.Namespace) -> int:
 
 def test(_: Settings, options: argparse.Namespace) -> int:
     """Runs ruff, mypy and pytest; extra arguments go to pytest."""
-    checks = (
-        ["ruff", "check", "."],
-        ["ruff", "format", "--check", "."],
-        ["mypy"],
-        ["pytest", *options.pytest],
-    )
+    checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], ["pytest", *options.pytest])
     failed = [check[0] for check in checks if subprocess.call([sys.executable, "-m", *check], cwd=ROOT)]
     print(f"Failed: {', '.join(failed)}" if failed else "All checks passed.")
     return 1 if failed else 0
@@ -268,6 +276,12 @@ def parse(argv: list[str]) -> argparse.Namespace:
     studying.add_argument("--arms", nargs="+", choices=ARM_NAMES, default=list(ARM_NAMES))
     studying.add_argument("--limit", type=int, default=0, help="only this many questions, spread evenly; 0: all")
     studying.add_argument("--out", default=str(ROOT / "data/study.jsonl"), metavar="FILE", help="where answers go")
+    scoring = command(score, "score")
+    scoring.add_argument("name", help="the adapter that the lora arms use")
+    scoring.add_argument("--test", required=True, metavar="FILE", help="a .csv or .jsonl of questions and answers")
+    scoring.add_argument("--arms", nargs="+", choices=ARM_NAMES, default=["bare", "lora"])
+    scoring.add_argument("--limit", type=int, default=0, help="only this many questions, spread evenly; 0: all")
+    scoring.add_argument("--out", default=str(ROOT / "data/score.jsonl"), metavar="FILE", help="where answers go")
     command(export, "export").add_argument("file", help="a name that ends in .jsonl or .csv")
     testing = command(test, "test")
     testing.add_argument("pytest", nargs=argparse.REMAINDER, help="arguments for pytest")

@@ -1,13 +1,12 @@
-"""Models and adapters as folders: what must be in them, which there are, and the hashes that identify them."""
+"""Base models as folders: what must be in them, where they come from, and the hashes that identify weights."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import lru_cache
 from pathlib import Path
 
-from core.errors import AdapterError, AdapterMismatch, ModelNotFound, UnknownAdapter
+from core.errors import ModelNotFound
 
 # What decides a model's or adapter's behaviour; cards and training state do not.
 IDENTITY = (
@@ -20,10 +19,6 @@ IDENTITY = (
     "chat_template.jinja",
     "*.safetensors",
 )
-
-
-# Ways to begin a LoRA adapter for which PEFT takes something out of the base weights, for all arms.
-CHANGES_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
 
 
 def folder_hash(folder: Path) -> str:
@@ -77,57 +72,3 @@ def _check_model_folder(folder: Path) -> None:
             f"The model folder '{folder}' lacks {', '.join(missing)} (found: {found}); "
             "copy a complete transformers model there or set `model` to another one."
         )
-
-
-class AdapterFolder:
-    """The LoRA adapters on disk: one folder each, as PEFT saves it, with a `card.json` beside the weights."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def names(self) -> list[str]:
-        """All complete adapters, in alphabetical order; read anew each time, so that a fresh one counts at once."""
-        return sorted(config.parent.name for config in self.folder.glob("*/adapter_config.json"))
-
-    def path(self, name: str) -> Path:
-        """Raises UnknownAdapter."""
-        if name not in self.names():
-            there = ", ".join(self.names()) or "none yet"
-            raise UnknownAdapter(f"There is no adapter '{name}' in {self.folder}; the adapters are: {there}.")
-        return self.folder / name
-
-    def card(self, name: str) -> dict[str, object]:
-        """What is known about how an adapter was made; empty when it came without a card. Raises UnknownAdapter."""
-        card = self.path(name) / "card.json"
-        if not card.exists():
-            return {}
-        try:
-            return dict(json.loads(card.read_text(encoding="utf-8")))
-        except ValueError as error:
-            raise AdapterError(f"The card of adapter '{name}' ({card}) is not valid JSON: {error}.") from error
-
-    def check_kind(self, name: str) -> None:
-        """Raises AdapterError for what is no LoRA adapter, or one that changes the base weights when it is loaded."""
-        file = self.path(name) / "adapter_config.json"
-        try:
-            config = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise AdapterError(f"The adapter '{name}' cannot be read: {file} is not valid JSON: {error}.") from error
-        kind, start = config.get("peft_type"), config.get("init_lora_weights")
-        if kind != "LORA" or config.get("alora_invocation_tokens"):
-            raise AdapterError(f"The adapter '{name}' is of the kind {kind or 'unknown'}; use a LoRA adapter.")
-        if isinstance(start, str) and start.startswith(CHANGES_BASE):
-            raise AdapterError(
-                f"The adapter '{name}' was begun with {start}, which changes the base model's weights too; "
-                "save it as a plain LoRA adapter (PEFT: save_pretrained with path_initial_model_for_weight_conversion)."
-            )
-
-    def check_base(self, name: str, model: str, model_hash: str) -> None:
-        """Raises AdapterMismatch when the adapter's card names other base weights."""
-        card = self.card(name)
-        made_for = card.get("model_hash")
-        if made_for and made_for != model_hash:
-            raise AdapterMismatch(
-                f"The adapter '{name}' was made for the base model {card.get('model', 'unknown')} ({made_for}), but "
-                f"{model} ({model_hash}) is in use; choose another adapter or train this one again."
-            )

@@ -11,7 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backends.folders import AdapterFolder, folder_hash, model_folder
+from backends.adapter_folder import AdapterFolder
+from backends.folders import folder_hash, model_folder
 from core.errors import DuodeskError, ModelError, PromptTooLong
 from core.types import Decoding, Piece, Turn
 

@@ -2,10 +2,11 @@
 
 import pytest
 
+from backends.adapter_folder import AdapterFolder
 from backends.chain import Chain
 from backends.chat_model import EngineChatModels, SingleChatModel
 from backends.engine.model import LocalModel
-from backends.folders import AdapterFolder, folder_hash
+from backends.folders import folder_hash
 from backends.retrieval import HybridRetriever
 from backends.templates import TemplateLibrary
 from core.errors import AdapterMismatch, PromptTooLong, UnknownAdapter, UnknownArm, UnknownTemplate

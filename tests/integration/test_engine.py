@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
+from backends.adapter_folder import AdapterFolder
 from backends.engine.model import EngineOptions, LocalModel
-from backends.folders import AdapterFolder, folder_hash
+from backends.folders import folder_hash
 from core.errors import AdapterError, AdapterMismatch, ModelNotFound, PromptTooLong, UnknownAdapter
 from core.types import Decoding, Turn
 from tests.integration.tiny_models import ASK, SHORT, by_transformers, copy_model, make_adapter, make_model, say

@@ -9,9 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from backends.adapter_folder import AdapterFolder
 from backends.engine.model import EngineOptions, LocalModel
 from backends.engine.prepare import prepare
-from backends.folders import AdapterFolder, folder_hash
+from backends.folders import folder_hash
 from core.errors import AdapterError, ModelError
 from core.types import Turn
 from tests.integration.tiny_models import ASK, EMBEDDED, ROOT, by_transformers, make_adapter, make_model, say
@@ -159,7 +160,7 @@ def test_the_shipped_model_answers_without_torch_once_it_is_prepared(tmp_path):
 import sys
 from pathlib import Path
 from backends.engine.model import LocalModel
-from backends.folders import AdapterFolder
+from backends.adapter_folder import AdapterFolder
 from core.types import Decoding, Turn
 model = LocalModel({str(EMBEDDED)!r}, AdapterFolder(Path({str(ROOT / "adapters")!r})), Path({str(tmp_path)!r}))
 for adapter in (None, "velomoor"):

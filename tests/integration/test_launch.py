@@ -67,6 +67,24 @@ def test_index_reports_what_it_did_and_names_what_it_could_not_read(folder, tmp_
     assert launch(folder, "index", str(tmp_path / "prices.csv")).stdout.rstrip().endswith("failed: 0.")
 
 
+def test_score_prints_each_arm_and_their_difference_and_keeps_them_on_the_card(folder):
+    rows = [f"how long {n}?,Within {n} days you can send it back.,returns,test" for n in range(4)]
+    test, out = folder / "test.csv", folder / "score.jsonl"
+    test.write_text("\n".join(["question,answer,intent,split", *rows, "price?,Nine euros.,price,train"]))
+    before = folder_hash(folder / "adapters/velomoor")
+    command = ("score", "velomoor", "--test", str(test), "--limit", "2", "--out", str(out), "--template", "brief")
+    done = launch(folder, *command)
+    assert done.returncode == 0, done.stderr
+    assert [line.split("  ")[0] for line in done.stdout.splitlines()[-4:]] == ["arm", "bare", "lora", "lora - bare"]
+    scores = json.loads((folder / "adapters/velomoor/card.json").read_text())["scores"]
+    assert (scores["test"], scores["rows"], scores["failed"]) == ("test.csv", 2, {"bare": 0, "lora": 0})
+    assert set(scores["arms"]) == {"bare", "lora"}
+    bare, lora = (scores["arms"][arm]["chrf"]["mean"] for arm in ("bare", "lora"))
+    assert scores["differences"]["lora - bare"]["chrf"]["mean"] == pytest.approx(lora - bare)
+    assert folder_hash(folder / "adapters/velomoor") == before
+    assert "answers, " not in launch(folder, *command).stdout, "a rerun asks again what is known"
+
+
 @pytest.mark.parametrize(
     ("arguments", "environ", "says"),
     [
@@ -79,6 +97,8 @@ def test_index_reports_what_it_did_and_names_what_it_could_not_read(folder, tmp_
         (["ask", "Hello"], {"DUODESK_DATABASE": "postgresql://127.0.0.1:1/none"}, "127.0.0.1"),
         (["study", "--questions", "/no/such/file"], {}, "No test questions found"),
         (["train", "velomoor"], {}, "exists already"),
+        (["score", "nonesuch", "--test", "test.csv"], {}, "There is no adapter 'nonesuch'"),
+        (["score", "velomoor", "--test", "/no/such/test.csv"], {}, "cannot be read: No such file"),
     ],
 )
 def test_a_mistake_gets_one_sentence_and_no_stack_trace(folder, arguments, environ, says):

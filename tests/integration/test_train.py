@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from backends.adapter_folder import AdapterFolder
 from backends.engine.model import LocalModel
-from backends.folders import AdapterFolder
 from backends.retrieval import HybridRetriever
 from backends.templates import TemplateLibrary
 from core.errors import AdapterError, TrainingError

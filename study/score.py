@@ -1,0 +1,97 @@
+"""Scores arms by how near their answers come to reference answers, and each against the first of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from core.protocols import Backend
+from core.types import ArmSpec, Question, now
+from study.asking import ask_all
+from study.references import Reference, read_references
+from study.text_scores import METRICS, Embed, Estimate, difference, mean, score_answers
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What was scored, when, and how each arm did. `test_hash` stands for the rows that were asked.
+
+    `arms` maps an arm, `differences` a name such as 'lora - bare', to its estimates by metric; `failed` counts the
+    answers that ended in an error, which score 0, and `error` is the first of those.
+    """
+
+    date: str
+    test: str
+    test_hash: str
+    rows: int
+    template: str
+    failed: Mapping[str, int]
+    error: str
+    arms: Mapping[str, Mapping[str, Estimate]]
+    differences: Mapping[str, Mapping[str, Estimate]]
+
+
+def score_arms(
+    backend: Backend,
+    test: Path,
+    specs: Sequence[ArmSpec],
+    embed: Embed,
+    out: Path,
+    limit: int = 0,
+    at_once: int = 1,
+) -> Scores:
+    """Asks the questions of a test file on each arm and scores the answers; `limit` rows, spread evenly, or all.
+
+    Answers are kept in `out`, as study.asking does; a nearest answer is looked for among all references of the file.
+    Raises QuestionsError, and DuodeskError when an arm cannot answer at all.
+    """
+    pool = read_references(test)
+    chosen = [pool[place * len(pool) // limit] for place in range(limit)] if 0 < limit < len(pool) else pool
+    questions = [Question(one.id, "score", one.question) for one in chosen]
+    said = ask_all(backend, questions, specs, out, at_once)
+    rows = {
+        spec.name: score_answers([one.text for one in said if one.arm == spec.name], chosen, embed, pool)
+        for spec in specs
+    }
+    first, *others = rows
+    return Scores(
+        date=now().isoformat(timespec="seconds"),
+        test=test.name,
+        test_hash=_hash(chosen),
+        rows=len(chosen),
+        template=specs[0].template,
+        failed={arm: sum(bool(one.error) for one in said if one.arm == arm) for arm in rows},
+        error=next((one.error for one in said if one.error), ""),
+        arms={arm: {metric: mean(values) for metric, values in scores.items()} for arm, scores in rows.items()},
+        differences={
+            f"{other} - {first}": {
+                metric: difference(values, rows[first][metric]) for metric, values in rows[other].items()
+            }
+            for other in others
+        },
+    )
+
+
+def print_scores(scores: Scores) -> None:
+    """A table: means with their 95% intervals, for each arm and for each difference to the first arm."""
+    print(f"{scores.rows} questions of {scores.test} ({scores.test_hash}), template {scores.template}")
+    columns = [metric for metric in METRICS if any(metric in row for row in scores.arms.values())]
+    print(f"{'arm':<20}", *(f"{metric:>23}" for metric in columns), f"{'failed':>7}")
+    for arm, row in scores.arms.items():
+        print(f"{arm:<20}", *(_cell(row[metric], "") for metric in columns), f"{scores.failed[arm]:>7}")
+    for pair, row in scores.differences.items():
+        print(f"{pair:<20}", *(_cell(row[metric], "+") for metric in columns))
+    if scores.error:
+        print(f"The first answer that failed: {scores.error}")
+
+
+def _cell(value: Estimate, sign: str) -> str:
+    return f"{value.mean:{sign}.3f} [{value.low:{sign}.3f}, {value.high:{sign}.3f}]".rjust(23)
+
+
+def _hash(references: Sequence[Reference]) -> str:
+    rows = [asdict(one) for one in references]
+    return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()[:12]
