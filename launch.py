@@ -4,6 +4,7 @@
 python3 launch.py                          serve the app in the browser
 python3 launch.py ask "Where is my bike?"  one answer in the terminal
 python3 launch.py index docs/              make documents findable
+python3 launch.py data past.csv             what transcripts are like, before training
 python3 launch.py train velomoor           train an adapter on transcripts
 python3 launch.py study                    the share of test questions each arm gets right
 python3 launch.py score velomoor --test FILE  how near its answers come to reference answers
@@ -21,13 +22,16 @@ import os
 import subprocess
 import sys
 from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.errors import DuodeskError, StoreError
 from core.ports import free_port
 from core.settings import ROOT, Settings, load_settings
+from core.training import RunKind
 from core.types import ARM_NAMES, ArmSpec, TranscriptFilter
+from finetune.command import add_arguments as add_training_arguments
 
 if TYPE_CHECKING:
     from backends.adapter_folder import AdapterFolder
@@ -44,6 +48,8 @@ def compose(settings: Settings) -> Parts:
     from core.comparison import Comparisons
     from core.desk import Desk
     from core.parts import Parts
+    from finetune.examples import Examples
+    from finetune.local_training import LocalTraining
     from store import open_store
 
     data = settings.path("data")
@@ -60,7 +66,12 @@ def compose(settings: Settings) -> Parts:
     model = local_model(settings)
     chain = Chain(EngineChatModels(model), templates, retriever, settings.company)
     desk = Desk(store, chain, settings.max_message_chars)
-    return Parts(settings, store, templates, retriever, model, desk, Comparisons(desk))
+    runs = data / "runs"
+    texts = partial(test_questions, settings)
+    examples = Examples(model, templates, retriever, store, runs, settings.company, settings.template, texts)
+    training = LocalTraining(runs, model, examples, store)
+    comparisons = Comparisons(desk)
+    return Parts(settings, store, templates, retriever, model, desk, comparisons, model.adapter_folder, training)
 
 
 def local_model(settings: Settings) -> LocalModel:
@@ -78,6 +89,13 @@ def adapter_folder(settings: Settings) -> AdapterFolder:
     from backends.folders import model_folder
 
     return AdapterFolder(settings.path("adapters"), base=lambda: model_folder(settings.model_source))
+
+
+def test_questions(settings: Settings) -> list[str]:
+    """The texts that no training may have seen. Raises QuestionsError."""
+    from study.references import question_texts
+
+    return question_texts(settings.path("questions")) if settings.questions else []
 
 
 def serve(settings: Settings, _: argparse.Namespace) -> int:
@@ -166,26 +184,34 @@ def index(settings: Settings, options: argparse.Namespace) -> int:
     return 1 if report.failed else 0
 
 
+def data(settings: Settings, options: argparse.Namespace) -> int:
+    """Looks at transcripts before anything is trained on them, and says what is good and bad about them."""
+    from finetune.command import plan_of, show_data
+
+    return show_data(compose(settings).training, plan_of(options, "train", settings.template))
+
+
 def train(settings: Settings, options: argparse.Namespace) -> int:
-    """Trains a LoRA adapter on transcripts; it can be chosen in the app as soon as it is saved."""
-    from finetune.train import Recipe, train_adapter
+    """Trains a LoRA adapter on transcripts or ratings; it can be chosen in the app as soon as it is saved."""
+    return _run(settings, options, "train")
+
+
+def learning_rate(settings: Settings, options: argparse.Namespace) -> int:
+    """Finds a learning rate: trains a hundred steps while it grows, and suggests one."""
+    return _run(settings, options, "range_test")
+
+
+def sweep(settings: Settings, options: argparse.Namespace) -> int:
+    """Tries learning rates and ranks on the same data, ending the worse ones early."""
+    return _run(settings, options, "sweep")
+
+
+def _run(settings: Settings, options: argparse.Namespace, kind: RunKind) -> int:
+    from finetune.command import plan_of, run_plan
 
     parts = compose(settings)
     index_knowledge(parts)
-    recipe = Recipe(epochs=options.epochs, learning_rate=options.learning_rate, rank=options.rank)
-    card = train_adapter(
-        options.name,
-        [Path(path) for path in options.transcripts],
-        settings.path("adapters"),
-        local_model(settings),
-        parts.templates,
-        parts.retriever,
-        settings.template,
-        settings.company,
-        recipe,
-    )
-    print(f"The adapter '{options.name}' is ready: {card['rows']} rows, training loss {card['final_loss']:.3f}.")
-    return 0
+    return run_plan(parts.training, plan_of(options, kind, settings.template), options)
 
 
 def study(settings: Settings, options: argparse.Namespace) -> int:
@@ -194,10 +220,9 @@ def study(settings: Settings, options: argparse.Namespace) -> int:
 
     parts = compose(settings)
     index_knowledge(parts)
+    questions = settings.path("questions")
     specs = [ArmSpec(name, settings.template, settings.adapter) for name in options.arms]
-    print_shares(
-        answer_all(parts.desk.backend, Path(options.questions), specs, Path(options.out), options.limit, settings.slots)
-    )
+    print_shares(answer_all(parts.desk.backend, questions, specs, Path(options.out), options.limit, settings.slots))
     return 0
 
 
@@ -265,14 +290,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
     asking.add_argument("question")
     asking.add_argument("--arm", choices=ARM_NAMES, default="prompt", help="which cell of the 2x2 answers")
     command(index, "index").add_argument("paths", nargs="+", metavar="PATH", help="a document or a folder of them")
-    training = command(train, "train")
-    training.add_argument("name", help="the adapter's name: its folder under `adapters`")
-    training.add_argument("--transcripts", nargs="+", default=[str(ROOT / "knowledge/transcripts")], metavar="PATH")
-    training.add_argument("--epochs", type=float, default=8)
-    training.add_argument("--learning-rate", type=float, default=2e-3)
-    training.add_argument("--rank", type=int, default=16)
+    for run in (data, train, learning_rate, sweep):
+        add_training_arguments(command(run, run.__name__.replace("_", "-")), run.__name__)
     studying = command(study, "study")
-    studying.add_argument("--questions", default=str(ROOT / "knowledge/questions"), metavar="PATH")
     studying.add_argument("--arms", nargs="+", choices=ARM_NAMES, default=list(ARM_NAMES))
     studying.add_argument("--limit", type=int, default=0, help="only this many questions, spread evenly; 0: all")
     studying.add_argument("--out", default=str(ROOT / "data/study.jsonl"), metavar="FILE", help="where answers go")

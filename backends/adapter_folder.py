@@ -67,7 +67,7 @@ class AdapterFolder:
         """Raises UnknownAdapter, AdapterError for a bad or taken name."""
         with self._changing:
             card = self.card(name)
-            self._check_free(new_name)
+            self.check_new_name(new_name)
             self.path(name).rename(self.folder / new_name)
             if card:
                 self.annotate(new_name, "name", new_name)
@@ -106,7 +106,7 @@ class AdapterFolder:
         plain files of bounded size, LoRA, finite numbers, and the base model in use by the card's hash and by the
         matrices' names and shapes. Raises AdapterError, AdapterMismatch.
         """
-        self._check_free(name)
+        self.check_new_name(name)
         with self._unfinished(name) as folder:
             take(source, folder)
             check_config(name, folder)
@@ -119,7 +119,7 @@ class AdapterFolder:
             if card:
                 _write_card(folder, card | {"name": name})
             with self._changing:
-                self._check_free(name)
+                self.check_new_name(name)
                 folder.rename(self.folder / name)
         return name
 
@@ -131,8 +131,8 @@ class AdapterFolder:
         """Raises AdapterMismatch when the adapter's card names other base weights."""
         _check_card(name, self.card(name), model, model_hash)
 
-    def _check_free(self, name: str) -> None:
-        """Raises AdapterError."""
+    def check_new_name(self, name: str) -> None:
+        """Raises AdapterError for a name that is bad or taken."""
         if not NAME.fullmatch(name):
             raise AdapterError(f"'{name}' cannot name an adapter; use up to 64 letters, digits, - and _.")
         if (self.folder / name).exists():

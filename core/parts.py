@@ -8,6 +8,7 @@ from core.comparison import Comparisons
 from core.desk import Desk
 from core.protocols import Model, Retriever, Store, Templates
 from core.settings import Settings
+from core.training import Adapters, Training
 
 
 @dataclass(frozen=True)
@@ -21,3 +22,5 @@ class Parts:
     model: Model
     desk: Desk
     comparisons: Comparisons
+    adapters: Adapters
+    training: Training

@@ -53,6 +53,9 @@ class Settings:
     knowledge: str = setting(
         "knowledge/articles", "documents kept indexed, looked at again at every start: a file or folder; empty: none"
     )
+    questions: str = setting(
+        "knowledge/questions", "test questions that no training may have seen: a file, or a folder of them; empty: none"
+    )
     company: str = setting("Velomoor", "company name that templates put in for {company}")
     chunk_chars: int = setting(700, "longest passage, in characters; longer sections are split")
     max_message_chars: int = setting(8000, "longest chat message that is accepted, in characters")

@@ -205,4 +205,3 @@ def _stored(one: Round, part: str) -> dict[str, Any]:
 def _round(row: dict[str, Any]) -> Round:
     history = tuple(Turn(**turn) for turn in row["history"])
     return Round(row["question"], row["answer"], history, row["topic"], row["row"])
-

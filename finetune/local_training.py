@@ -161,7 +161,9 @@ class LocalTraining:
         try:
             for run in self.runs():
                 if run.status == "running":
-                    raise TrainingError(f"The run '{run.id}' is under way; wait for its end or stop it, then try again.")
+                    raise TrainingError(
+                        f"The run '{run.id}' is under way; wait for its end or stop it, then try again."
+                    )
             yield
         finally:
             lock.release()

@@ -125,7 +125,7 @@ def save_adapter(trainer: Any, card: dict[str, Any], adapters: Path) -> None:
     model: Any = trainer.accelerator.unwrap_model(trainer.model)
     # The path of this machine's model folder says nothing elsewhere; the card holds the name and the hash.
     model.peft_config["default"].base_model_name_or_path = card["model"]
-    model.save_pretrained(unfinished, selected_adapters=["default"])
+    model.save_pretrained(unfinished, selected_adapters=["default"], save_embedding_layers=False)
     (unfinished / "card.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     (unfinished / "README.md").write_text(_readme(card), encoding="utf-8")
     if not all((unfinished / name).exists() for name in ("adapter_config.json", "adapter_model.safetensors")):

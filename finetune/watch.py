@@ -61,6 +61,7 @@ class Watch(TrainerCallback):
         if probes and state.is_world_process_zero and state.global_step > 0:
             answers = {row["question"]: self._answer(row["prompt"]) for row in probes}
             self.run.append(SAMPLES, {"step": state.global_step, "answers": answers})
+        self._last = (time.monotonic(), int(state.num_input_tokens_seen))  # evaluating is no training
 
     def _say(self, state: Any) -> None:
         seconds = time.monotonic() - self._begun

@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,8 @@ def main(folder: Path) -> int:
 def _work(run: RunFolder) -> tuple[Any, str, dict[str, Any]]:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads starve the chat that runs beside
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # all that is needed is in folders
+    warnings.filterwarnings("ignore", category=FutureWarning)
     if run.plan.kind == "range_test":
         from finetune.learning_rate import range_test
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import QuestionsError
+from study.questions import read_questions
 
 # The names that a column may have, the first found counts.
 COLUMNS = {
@@ -31,7 +33,7 @@ class Reference:
 
 
 def read_references(path: Path) -> list[Reference]:
-    """The test rows of a .csv or .jsonl file: all, or where there is a column `split` those whose value is 'test'.
+    """The test rows of a .csv or .jsonl file (also .gz): all, or where there is a column `split` those whose value is 'test'.
 
     Columns are found by their names; rows without a question or an answer are left out. Raises QuestionsError.
     """
@@ -62,15 +64,26 @@ def read_references(path: Path) -> list[Reference]:
     return complete
 
 
+def question_texts(path: Path) -> list[str]:
+    """The test questions of a file, or of every one in a folder, as texts: those that no training may have seen.
+
+    Raises QuestionsError.
+    """
+    if path.is_dir() or path.suffix == ".jsonl":
+        return [question.question for question in read_questions(path)]
+    return [reference.question for reference in read_references(path)]
+
+
 def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        if path.suffix == ".csv":
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
+        if ".csv" in path.suffixes[-2:]:
             header = file.readline()
             file.seek(0)
             separator = max(",;\t", key=header.count)
             for row in csv.DictReader(file, delimiter=separator):
                 yield {str(key).strip().lower(): value for key, value in row.items()}
-        elif path.suffix == ".jsonl":
+        elif ".jsonl" in path.suffixes[-2:]:
             for number, line in enumerate(file, 1):
                 if line.strip():
                     row = json.loads(line)

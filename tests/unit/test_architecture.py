@@ -12,7 +12,7 @@ MAY_IMPORT = {
     "store": {"core"},
     "backends": {"core"},
     "app": {"core"},
-    "finetune": {"core", "backends.templates", "backends.engine"},
+    "finetune": {"core", "backends.templates", "backends.engine", "backends.folders"},
     "study": {"core", "store"},
     "models": {"core", "backends", "study"},  # a tool beside the application: its evaluation asks as the study does
 }

@@ -1,0 +1,186 @@
+"""Fine-tuning in the terminal: what `launch.py data`, `train`, `learning-rate` and `sweep` ask for and print."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from typing import TYPE_CHECKING
+
+from core.errors import TrainingError
+from core.settings import ROOT
+from core.training import DUPLICATES, LEAKS, METHODS, Columns, DataChoices, DataReport, Plan, Recipe, Run, RunKind
+
+if TYPE_CHECKING:
+    from finetune.local_training import LocalTraining
+
+BAR = 28  # characters
+
+
+def add_arguments(parser: argparse.ArgumentParser, kind: str) -> None:
+    """The flags of a command; `kind` is data, train, learning-rate or sweep."""
+    if kind == "train":
+        parser.add_argument("name", help="the adapter's name: its folder under `adapters`")
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "--transcripts",
+        nargs="+",
+        default=[str(ROOT / "knowledge/transcripts")],
+        metavar="PATH",
+        help="CSV or JSONL files (also .gz), or folders of them (default: the demo company's)",
+    )
+    data.add_argument("--columns", nargs="+", default=[], metavar="WHAT=FIELD", help="question=…, answer=…, topic=…")
+    data.add_argument("--duplicates", choices=DUPLICATES, default="remove", help="near-duplicates (default: remove)")
+    data.add_argument("--leaks", choices=LEAKS, default="refuse", help="rows that nearly repeat a test question")
+    data.add_argument("--redact", action="store_true", help="replace e-mail addresses, phone numbers and the like")
+    data.add_argument("--rows", type=int, default=0, help="train on this many rounds, the most diverse; 0: all")
+    data.add_argument("--validation-share", type=float, default=0.1, metavar="SHARE")
+    if kind == "data":
+        return
+    recipe = parser.add_argument_group("recipe (defaults follow the number of rounds)")
+    for entry in dataclasses.fields(Recipe):
+        flag = f"--{entry.name.replace('_', '-')}"
+        recipe.add_argument(flag, type=float if entry.type == "float" else int, default=None, metavar="X")
+    recipe.add_argument("--method", choices=METHODS, default="sft", help="sft: answers; dpo, kto: ratings in the store")
+    recipe.add_argument("--parent", metavar="ADAPTER", help="continue this adapter")
+    recipe.add_argument("--replay-share", type=float, default=0.3, help="of the parent's rounds (default: 0.3)")
+    if kind == "train":
+        parser.add_argument("--prepare", action="store_true", help="only write the run's folder, for accelerate launch")
+
+
+def plan_of(options: argparse.Namespace, kind: RunKind, template: str) -> Plan:
+    """The plan that the flags describe, with a recipe still to be completed. Raises TrainingError."""
+    return Plan(
+        adapter=getattr(options, "name", ""),
+        kind=kind,
+        method=getattr(options, "method", "sft"),
+        files=tuple(options.transcripts),
+        columns=_columns(options.columns),
+        choices=DataChoices(options.duplicates, options.leaks, options.redact, options.rows, options.validation_share),
+        template=template,
+        parent=getattr(options, "parent", None),
+        replay_share=getattr(options, "replay_share", 0.0),
+    )
+
+
+def show_data(training: LocalTraining, plan: Plan) -> int:
+    """Prints the data report. Returns 1 when nothing can be trained on this data as it is."""
+    from finetune.data_report import check_trainable
+
+    report = training.report(plan, _tell)
+    _end_line()
+    print_report(report)
+    try:
+        check_trainable(report, plan.choices)
+    except TrainingError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def run_plan(training: LocalTraining, plan: Plan, options: argparse.Namespace) -> int:
+    """Completes the recipe, starts the run and follows it. Ctrl+C stops it, keeping the best so far."""
+    report = training.report(plan, _tell)
+    _end_line()
+    print_report(report)
+    recipe, why = training.defaults(report.train)
+    chosen = {entry.name: getattr(options, entry.name) for entry in dataclasses.fields(Recipe)}
+    changed = {name: value for name, value in chosen.items() if value is not None}
+    plan = dataclasses.replace(plan, recipe=dataclasses.replace(recipe, **changed))
+    print(f"\n{why}" if not changed else f"\nRecipe: {plan.recipe}")
+    if getattr(options, "prepare", False):
+        folder = training.prepare(plan).folder
+        print(f"Prepared. Train it with:\naccelerate launch --num_processes 2 -m finetune.worker {folder}")
+        return 0
+    run_id = training.start(plan, _tell)
+    _end_line()
+    try:
+        run = training.wait(run_id, _Line().show)
+    except KeyboardInterrupt:
+        print("\nStopping; what is best so far is kept …", flush=True)
+        training.stop(run_id)
+        run = training.wait(run_id, lambda _: None)
+    _end_line()
+    print(run.message, file=sys.stderr if run.status == "failed" else sys.stdout)
+    print_result(run)
+    return 0 if run.status in ("done", "stopped") else 1
+
+
+def print_report(report: DataReport) -> None:
+    """What was found, in lines."""
+    print(f"{report.rows:,} rounds read; {report.train:,} to train on, {report.validation:,} to validate")
+    for reason, count in report.left_out.items():
+        print(f"  left out, {reason}: {count:,}")
+    for reason, count in report.left_out_topics.items():
+        print(f"  not chosen of {reason}: {count:,}")
+    middle, most, longest = report.lengths
+    print(f"{report.tokens:,} tokens; a round has {middle} (median), {most} (95%), {longest} (longest)")
+    print(f"exact duplicates {report.exact_duplicates:,}, near-duplicates {report.near_duplicates:,}")
+    found = "found by clustering" if report.topics_found else "as given"
+    print(f"{len(report.topics)} topics ({found}), evenness {report.evenness:.2f}; languages {dict(report.languages)}")
+    print(f"personal data: {dict(report.personal_data) or 'none found'}")
+    print(
+        f"contradictions: {report.contradictions_in_all:,}; nearly repeating a test question: {report.leaks_in_all:,}"
+    )
+    for one in report.contradictions[:3]:
+        print(f"  rows {one.first.row} and {one.second.row}: {one.why}")
+    for leak in report.leaks[:3]:
+        print(
+            f"  row {leak.row.row}: '{leak.row.question[:60]}' like '{leak.test_question[:60]}' ({leak.similarity:.2f})"
+        )
+    for warning in report.warnings:
+        print(f"! {warning}")
+
+
+def print_result(run: Run) -> None:
+    """A sweep's table, or a training's losses before and after."""
+    for trial in run.result.get("trials", []):
+        ended = ", ended early" if trial["pruned"] else ""
+        print(f"  learning rate {trial['learning_rate']:g}, rank {trial['rank']}: {trial['eval_loss']}{ended}")
+    if losses := run.result.get("losses"):
+        print(f"{'loss a token':<40} {'before':>8} {'after':>8}")
+        for row in losses:
+            print(f"{row['set']:<40} {row['before']:>8.3f} {row['after']:>8.3f}")
+    if run.turned_up is not None:
+        print(f"Overfitting: the validation loss only rose after step {run.turned_up}.")
+
+
+def _columns(given: list[str]) -> Columns | None:
+    if not given:
+        return None
+    known = {entry.name for entry in dataclasses.fields(Columns)}
+    pairs = [text.partition("=") for text in given]
+    wrong = [what for what, _, field in pairs if what not in known or not field]
+    if wrong:
+        raise TrainingError(
+            f"'{wrong[0]}' says nothing about columns; write one of {', '.join(sorted(known))} as question=FIELD."
+        )
+    return Columns(**{what: field for what, _, field in pairs})
+
+
+def _tell(share: float, doing: str) -> None:
+    if sys.stdout.isatty():
+        print(f"\r\033[K{share:4.0%} {doing}", end="", flush=True)
+
+
+def _end_line() -> None:
+    if sys.stdout.isatty():
+        print("\r\033[K", end="", flush=True)
+
+
+class _Line:
+    """Shows a run: one line that is written over in a terminal; else a line an evaluation."""
+
+    measured = -1
+
+    def show(self, run: Run) -> None:
+        measured = [row for row in run.log if "eval_loss" in row]
+        losses = f", validation loss {measured[-1]['eval_loss']:.3f}" if measured else ""
+        left = f", {run.seconds_left:.0f} s left at most" if run.seconds_left else ""
+        line = f"{run.message}{losses}{left}"
+        if sys.stdout.isatty():
+            done = round(BAR * run.step / run.total_steps) if run.total_steps else 0
+            print(f"\r\033[K[{'#' * done}{'.' * (BAR - done)}] {line}", end="", flush=True)
+        elif self.measured != len(measured):
+            self.measured = len(measured)
+            print(line, flush=True)
