@@ -14,7 +14,8 @@ from typing import Any
 from backends.engine.model import LocalModel
 from core.errors import AdapterError, TrainingError
 from core.protocols import Retriever, Templates
-from finetune.transcripts import read_transcripts, training_rows
+from finetune.reading import read_rounds
+from finetune.rows import training_rows
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def train_adapter(
     if target.exists():
         raise AdapterError(f"The adapter '{name}' exists already ({target}); choose another name or remove it.")
     template = templates.get(template_name)
-    rounds = read_transcripts(transcripts)
+    rounds, _ = read_rounds(transcripts, None)
     rows = training_rows(rounds, template, templates, retriever, company, recipe.passages_share, recipe.seed)
     unfinished = adapters / f".{name}.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
