@@ -216,6 +216,13 @@ class Training(Protocol):
         """
         ...
 
+    def prepare(self, plan: Plan, progress: Progress | None = None) -> Path:
+        """The folder of a run that is not started, for `accelerate launch … -m finetune.worker FOLDER`.
+
+        Raises as `start` does.
+        """
+        ...
+
     def stop(self, run_id: str) -> None:
         """Ends a run after its present step; what was best so far becomes the adapter. Raises TrainingError."""
         ...

@@ -5,14 +5,24 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Callable
 
 from core.errors import TrainingError
 from core.settings import ROOT
-from core.training import DUPLICATES, LEAKS, METHODS, Columns, DataChoices, DataReport, Plan, Recipe, Run, RunKind
-
-if TYPE_CHECKING:
-    from finetune.local_training import LocalTraining
+from core.training import (
+    DUPLICATES,
+    LEAKS,
+    METHODS,
+    Columns,
+    DataChoices,
+    DataReport,
+    Plan,
+    Recipe,
+    Run,
+    RunKind,
+    Training,
+)
 
 BAR = 28  # characters
 
@@ -63,9 +73,9 @@ def plan_of(options: argparse.Namespace, kind: RunKind, template: str) -> Plan:
     )
 
 
-def show_data(training: LocalTraining, plan: Plan) -> int:
+def show_data(training: Training, plan: Plan) -> int:
     """Prints the data report. Returns 1 when nothing can be trained on this data as it is."""
-    from finetune.data_report import check_trainable
+    from finetune.data.report import check_trainable
 
     report = training.report(plan, _tell)
     _end_line()
@@ -78,7 +88,7 @@ def show_data(training: LocalTraining, plan: Plan) -> int:
     return 0
 
 
-def run_plan(training: LocalTraining, plan: Plan, options: argparse.Namespace) -> int:
+def run_plan(training: Training, plan: Plan, options: argparse.Namespace) -> int:
     """Completes the recipe, starts the run and follows it. Ctrl+C stops it, keeping the best so far."""
     report = training.report(plan, _tell)
     _end_line()
@@ -89,21 +99,29 @@ def run_plan(training: LocalTraining, plan: Plan, options: argparse.Namespace) -
     plan = dataclasses.replace(plan, recipe=dataclasses.replace(recipe, **changed))
     print(f"\n{why}" if not changed else f"\nRecipe: {plan.recipe}")
     if getattr(options, "prepare", False):
-        folder = training.prepare(plan).folder
+        folder = training.prepare(plan)
         print(f"Prepared. Train it with:\naccelerate launch --num_processes 2 -m finetune.worker {folder}")
         return 0
     run_id = training.start(plan, _tell)
     _end_line()
     try:
-        run = training.wait(run_id, _Line().show)
+        run = _follow(training, run_id, _Line().show)
     except KeyboardInterrupt:
         print("\nStopping; what is best so far is kept …", flush=True)
         training.stop(run_id)
-        run = training.wait(run_id, lambda _: None)
+        run = _follow(training, run_id, lambda _: None)
     _end_line()
     print(run.message, file=sys.stderr if run.status == "failed" else sys.stdout)
     print_result(run)
     return 0 if run.status in ("done", "stopped") else 1
+
+
+def _follow(training: Training, run_id: str, tell: Callable[[Run], None]) -> Run:
+    """Waits for a run's end, telling how it stands meanwhile."""
+    while (run := training.run(run_id)).status == "running":
+        tell(run)
+        time.sleep(0.5)
+    return run
 
 
 def print_report(report: DataReport) -> None:

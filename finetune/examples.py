@@ -15,7 +15,7 @@ from core.personal_data import redact
 from core.protocols import Retriever, Store, Templates
 from core.training import DataReport, Plan, Progress, Round
 from core.types import Passage, Template, TranscriptFilter, Turn
-from finetune.data_report import check_trainable, prepare
+from finetune.data.report import check_trainable, prepare
 from finetune.preferences import Rated, judgements, preferences
 from finetune.rows import preference_row, round_row, training_rows
 from finetune.train import GENERAL, OLD, TRAIN, VALIDATION
@@ -110,7 +110,7 @@ class Examples:
     def _check(self, plan: Plan, progress: Progress | None) -> Checked:
         rated: dict[int, Rated] = {}
         if plan.method == "sft":
-            from finetune.reading import read_rounds
+            from finetune.data.reading import read_rounds
 
             rounds, left_out = read_rounds([Path(file) for file in plan.files], plan.columns or None)
         else:
@@ -165,8 +165,8 @@ class Examples:
         if not run or not file.exists():
             if plan.replay_share:
                 raise TrainingError(
-                    f"The rounds that the adapter '{plan.parent}' was trained on are not kept here, so that none can be "
-                    "replayed; set the replay share to 0, or add them to the files."
+                    f"The rounds that the adapter '{plan.parent}' was trained on are not kept here, so that none can "
+                    "be replayed; set the replay share to 0, or add them to the files."
                 )
             return [], []
         stored = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]

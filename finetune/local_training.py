@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,7 +40,7 @@ class LocalTraining:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def look(self, file: Path) -> FileLook:
-        from finetune.reading import look
+        from finetune.data.reading import look
 
         return look(file)
 
@@ -65,16 +65,15 @@ class LocalTraining:
     def start(self, plan: Plan, progress: Progress | None = None) -> str:
         self._check_room(plan)
         with self._one_at_a_time():
-            run = self.prepare(plan, progress)
+            run = RunFolder(self.prepare(plan, progress))
             self._spawn(run)
             return run.id
 
-    def prepare(self, plan: Plan, progress: Progress | None = None) -> RunFolder:
-        """All that `start` does short of starting: a folder that `python -m finetune.worker` can work on."""
+    def prepare(self, plan: Plan, progress: Progress | None = None) -> Path:
         self._check_room(plan)
         setup, files = self.examples.make(plan, progress)
         try:
-            return RunFolder.create(self.folder, plan, setup, files)
+            return RunFolder.create(self.folder, plan, setup, files).folder
         except OSError as error:
             raise TrainingError(f"The run cannot be written to {self.folder}: {error.strerror}.") from error
 
@@ -110,15 +109,6 @@ class LocalTraining:
 
     def run(self, run_id: str) -> Run:
         return self._run(run_id).view()
-
-    def wait(self, run_id: str, tell: Callable[[Run], None]) -> Run:
-        """Follows a run to its end, telling what changes."""
-        while True:
-            run = self.run(run_id)
-            tell(run)
-            if run.status != "running":
-                return run
-            time.sleep(0.5)
 
     def _run(self, run_id: str) -> RunFolder:
         run = RunFolder(self.folder / run_id)
@@ -179,6 +169,6 @@ class LocalTraining:
             raise TrainingError(f"The folder {self.folder} cannot be used: {error.strerror}.") from error
         if free < LEAST_FREE:
             raise TrainingError(
-                f"Only {free >> 20} MB are free on the disk of {self.folder}, and a run may need {LEAST_FREE >> 20} MB; "
+                f"Only {free >> 20} MB are free on the disk of {self.folder}, and a run may need {LEAST_FREE >> 20}; "
                 "make room first."
             )

@@ -33,7 +33,7 @@ class Reference:
 
 
 def read_references(path: Path) -> list[Reference]:
-    """The test rows of a .csv or .jsonl file (also .gz): all, or where there is a column `split` those whose value is 'test'.
+    """The test rows of a .csv or .jsonl file, also .gz; where there is a column `split`, those whose value is test.
 
     Columns are found by their names; rows without a question or an answer are left out. Raises QuestionsError.
     """

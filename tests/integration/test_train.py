@@ -113,8 +113,8 @@ def test_a_name_that_is_no_folder_name_is_refused(folder, model, transcripts, na
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ('{"messages": [{"role": "user"}]}', "line 1"),
-        ('{"question": "a"}', "each line must be"),
+        ('{"messages": [{"role": "user"}]}', "row 1"),
+        ('{"question": "a"}', "choose with answer="),
         ("not json", "line 1"),
         ("", "no answered question"),
     ],
