@@ -188,7 +188,8 @@ def data(settings: Settings, options: argparse.Namespace) -> int:
     """Looks at transcripts before anything is trained on them, and says what is good and bad about them."""
     from finetune.command import plan_of, show_data
 
-    return show_data(compose(settings).training, plan_of(options, "train", settings.template))
+    training = compose(settings).training
+    return show_data(training, plan_of(training, options, "train", settings.template))
 
 
 def train(settings: Settings, options: argparse.Namespace) -> int:
@@ -211,7 +212,8 @@ def _run(settings: Settings, options: argparse.Namespace, kind: RunKind) -> int:
 
     parts = compose(settings)
     index_knowledge(parts)
-    return run_plan(parts.training, plan_of(options, kind, settings.template), options)
+    plan = plan_of(parts.training, options, kind, settings.template)
+    return run_plan(parts.training, plan, options)
 
 
 def study(settings: Settings, options: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ import dataclasses
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from core.errors import TrainingError
 from core.settings import ROOT
@@ -58,14 +59,17 @@ def add_arguments(parser: argparse.ArgumentParser, kind: str) -> None:
         parser.add_argument("--prepare", action="store_true", help="only write the run's folder, for accelerate launch")
 
 
-def plan_of(options: argparse.Namespace, kind: RunKind, template: str) -> Plan:
+def plan_of(training: Training, options: argparse.Namespace, kind: RunKind, template: str) -> Plan:
     """The plan that the flags describe, with a recipe still to be completed. Raises TrainingError."""
+    columns = None
+    if options.columns:  # those that are not named are guessed
+        columns = dataclasses.replace(training.look(Path(options.transcripts[0])).columns, **_named(options.columns))
     return Plan(
         adapter=getattr(options, "name", ""),
         kind=kind,
         method=getattr(options, "method", "sft"),
         files=tuple(options.transcripts),
-        columns=_columns(options.columns),
+        columns=columns,
         choices=DataChoices(options.duplicates, options.leaks, options.redact, options.rows, options.validation_share),
         template=template,
         parent=getattr(options, "parent", None),
@@ -163,9 +167,8 @@ def print_result(run: Run) -> None:
         print(f"Overfitting: the validation loss only rose after step {run.turned_up}.")
 
 
-def _columns(given: list[str]) -> Columns | None:
-    if not given:
-        return None
+def _named(given: list[str]) -> dict[str, str]:
+    """Raises TrainingError."""
     known = {entry.name for entry in dataclasses.fields(Columns)}
     pairs = [text.partition("=") for text in given]
     wrong = [what for what, _, field in pairs if what not in known or not field]
@@ -173,7 +176,7 @@ def _columns(given: list[str]) -> Columns | None:
         raise TrainingError(
             f"'{wrong[0]}' says nothing about columns; write one of {', '.join(sorted(known))} as question=FIELD."
         )
-    return Columns(**{what: field for what, _, field in pairs})
+    return {what: field for what, _, field in pairs}
 
 
 def _tell(share: float, doing: str) -> None:

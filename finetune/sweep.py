@@ -33,7 +33,7 @@ def sweep(run: RunFolder) -> tuple[RunStatus, str, dict[str, Any]]:
 
     plan, setup = run.plan, run.setup
     check_base(setup)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage = optuna.storages.JournalStorage(JournalFileBackend(str(run.folder / "optuna.log")))
     study = optuna.create_study(
         storage=storage,

@@ -1,0 +1,92 @@
+"""A run on disk: what a reader sees while it is written, after a crash, and how its curves are read."""
+
+import pytest
+
+from core.errors import TrainingError
+from core.training import Columns, DataChoices, Plan, Recipe
+from finetune.defaults import default_recipe
+from finetune.learning_rate import smoothed, suggest
+from finetune.run_folder import LOG, RunFolder, turn
+
+PLAN = Plan(
+    "mine",
+    files=("past.csv",),
+    columns=Columns(question="q", answer="a"),
+    choices=DataChoices(rows=7),
+    recipe=Recipe(rank=3),
+)
+
+
+@pytest.fixture
+def run(tmp_path):
+    return RunFolder.create(tmp_path / "runs", PLAN, {"rounds": 5}, {"train.jsonl": [{"prompt": "é"}]})
+
+
+def test_a_plan_is_read_as_it_was_written(run):
+    assert run.plan == PLAN
+    assert run.setup == {"rounds": 5}
+    assert run.rows("train.jsonl") == [{"prompt": "é"}]
+
+
+def test_a_run_whose_process_died_is_interrupted_and_while_it_works_it_is_running(run):
+    with run.working():
+        run.say("running", "Step 1", step=1)
+        assert run.view().status == "running"
+        with pytest.raises(TrainingError, match="another process"), RunFolder(run.folder).working():
+            pass
+    assert run.view().status == "interrupted"
+    assert run.view().step == 1
+
+
+def test_a_stop_that_was_asked_for_before_does_not_end_the_next_attempt(run):
+    run.ask_to_stop()
+    with run.working():
+        assert not run.asked_to_stop()
+        run.ask_to_stop()
+        assert run.asked_to_stop()
+
+
+def test_a_line_that_was_cut_off_is_left_out_and_what_comes_after_a_checkpoint_is_forgotten(run):
+    for step in (1, 2, 3):
+        run.append(LOG, {"step": step, "loss": 1.0})
+    with (run.folder / LOG).open("a") as file:
+        file.write('{"step": 4, "lo')
+    assert [row["step"] for row in run.rows(LOG)] == [1, 2, 3]
+    run.forget_after(2)
+    assert [row["step"] for row in run.rows(LOG)] == [1, 2]
+
+
+def test_state_keeps_what_is_not_said_anew(run):
+    run.say("running", "a", step=3, total_steps=9)
+    run.say("done", "b", result={"name": "mine"})
+    view = run.view()
+    assert (view.status, view.message, view.step, view.total_steps) == ("done", "b", 3, 9)
+    assert view.result == {"name": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [([], None), ([3.0, 2.0, 1.0], None), ([3.0, 1.0, 2.0], None), ([3.0, 1.0, 2.0, 2.5], 2), ([1.0, 2.0, 3.0], 1)],
+)
+def test_the_turn_of_the_validation_loss_is_marked_once_two_evaluations_were_higher(losses, expected):
+    log = tuple({"step": step, "eval_loss": loss} for step, loss in enumerate(losses, 1))
+    assert turn(log) == expected
+
+
+def test_smoothing_starts_without_a_bias_towards_zero():
+    assert smoothed([2.0, 2.0, 2.0]) == pytest.approx([2.0, 2.0, 2.0])
+
+
+def test_the_suggested_rate_is_a_tenth_of_that_with_the_lowest_smoothed_loss():
+    curve = [(10 ** (-5 + at / 10), abs(at - 30) + 1.0) for at in range(45)]  # lowest near a rate of 1e-2
+    assert 0.5e-3 < suggest(curve) < 3e-3
+
+
+def test_defaults_follow_the_rounds_and_the_width_and_say_why():
+    few, why = default_recipe(60, 256)
+    many, _ = default_recipe(20_000, 256)
+    wide, _ = default_recipe(60, 4096)
+    assert few.epochs > many.epochs >= 2
+    assert few.learning_rate == pytest.approx(2.5e-3, rel=0.02), "5e-5 * 10 * (2000 / 256) ** 0.781"
+    assert wide.learning_rate < few.learning_rate / 5
+    assert "LoRA Without Regret" in why
