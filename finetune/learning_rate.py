@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import mean
 from typing import Any
 
 from core.training import RunStatus
@@ -12,7 +13,7 @@ from finetune.trainer import build_trainer
 from finetune.worker import check_base
 
 LOWEST, HIGHEST, STEPS = 1e-5, 1.0, 100
-SMOOTHING = 0.9  # weight of the past in the moving average
+REACH = 4  # steps
 GIVE_UP = 1.5  # times the lowest smoothed loss
 DECADE = 10
 
@@ -66,9 +67,6 @@ def suggest(curve: list[tuple[float, float]]) -> float:
 
 
 def smoothed(losses: list[float]) -> list[float]:
-    """The exponential moving average without its bias towards the first value."""
-    average, found = 0.0, []
-    for count, loss in enumerate(losses, 1):
-        average = SMOOTHING * average + (1 - SMOOTHING) * loss
-        found.append(average / (1 - SMOOTHING**count))
-    return found
+    """Each loss as the mean of itself and REACH neighbours on both sides, fewer at the ends. A moving average of the
+    past alone would lag behind and so suggest too high a rate."""
+    return [mean(losses[max(0, at - REACH) : at + REACH + 1]) for at in range(len(losses))]

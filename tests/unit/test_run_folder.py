@@ -73,8 +73,10 @@ def test_the_turn_of_the_validation_loss_is_marked_once_two_evaluations_were_hig
     assert turn(log) == expected
 
 
-def test_smoothing_starts_without_a_bias_towards_zero():
+def test_smoothing_neither_lags_nor_bends_the_ends():
     assert smoothed([2.0, 2.0, 2.0]) == pytest.approx([2.0, 2.0, 2.0])
+    valley = [abs(at - 20.0) for at in range(41)]
+    assert smoothed(valley).index(min(smoothed(valley))) == 20
 
 
 def test_the_suggested_rate_is_a_tenth_of_that_with_the_lowest_smoothed_loss():
