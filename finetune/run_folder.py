@@ -157,7 +157,9 @@ class RunFolder:
         samples = {int(row["step"]): dict(row["answers"]) for row in self.rows(SAMPLES)} if whole else {}
         known = {entry.name for entry in dataclasses.fields(Run)}
         state = {name: value for name, value in state.items() if name in known}
-        return Run(self.id, self.plan, status, log=log, samples=samples, turned_up=turn(log), **state)
+        plan = self.plan
+        turned = turn(log) if plan.kind == "train" else None  # a sweep's losses are of many trainings
+        return Run(self.id, plan, status, log=log, samples=samples, turned_up=turned, **state)
 
 
 def turn(log: tuple[Mapping[str, Any], ...]) -> int | None:
