@@ -88,7 +88,11 @@ def adapter_folder(settings: Settings) -> AdapterFolder:
     from backends.adapter_folder import AdapterFolder
     from backends.folders import model_folder
 
-    return AdapterFolder(settings.path("adapters"), base=lambda: model_folder(settings.model_source))
+    def needed_by(name: str) -> str:
+        in_use = "it is the one that the lora arms use unless another is chosen; set `adapter` to another one first."
+        return in_use if name == settings.adapter else ""
+
+    return AdapterFolder(settings.path("adapters"), needed_by, lambda: model_folder(settings.model_source))
 
 
 def test_questions(settings: Settings) -> list[str]:

@@ -23,6 +23,6 @@ def default_recipe(rounds: int, hidden: int) -> tuple[Recipe, str]:
         f"For {rounds:,} rounds: up to {epochs} epochs of batches of {batch}, ended early once the validation loss has "
         f"not fallen for 3 evaluations in a row. The learning rate {rate:g} follows the rule of 'LoRA Without Regret' "
         f"(Thinking Machines Lab, 2025) for a model {hidden:,} wide; there, batches are kept small because LoRA bears "
-        f"large ones badly, and every linear layer is adapted. Rank {rank} is a beginning; a sweep shows whether more pays."
+        f"large ones badly, and every linear layer is adapted. Rank {rank} is a start; a sweep shows whether more pays."
     )
     return Recipe(epochs=epochs, learning_rate=rate, batch_size=batch, rank=rank, evaluations=evaluations), reason

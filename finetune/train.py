@@ -101,7 +101,7 @@ def _card(run: RunFolder, trainer: Any, losses: list[dict[str, Any]]) -> dict[st
         "conversation_rounds": setup["rounds"],
         "rows": setup["rows"],
         "leaks_kept": setup["leaks_kept"],
-        "recipe": dataclasses.asdict(plan.recipe),
+        "recipe": dataclasses.asdict(plan.recipe) | {"rank": _rank(trainer)},
         "run": run.id,
         "steps": trainer.state.global_step,
         "best_step": step,
@@ -114,6 +114,11 @@ def _card(run: RunFolder, trainer: Any, losses: list[dict[str, Any]]) -> dict[st
         "tokens_per_s": round(sum(speeds) / len(speeds)) if speeds else None,
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
+
+
+def _rank(trainer: Any) -> int:
+    """That of the adapter itself: one that is continued keeps its parent's."""
+    return int(trainer.accelerator.unwrap_model(trainer.model).peft_config["default"].r)
 
 
 def save_adapter(trainer: Any, card: dict[str, Any], adapters: Path) -> None:
