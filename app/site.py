@@ -49,11 +49,12 @@ def build_pages(parts: Parts) -> Blocks:
     """One gradio app with a page for each file named here."""
     import gradio as gr
 
-    from app import chat, compare, prompts, transcripts
+    from app import adapters, chat, compare, prompts, transcripts
 
     with gr.Blocks(title="Duodesk", fill_height=True, analytics_enabled=False, delete_cache=(DAY_S, DAY_S)) as blocks:
         chat.build(parts, blocks)
-    for name, page in (("Compare", compare), ("Prompts", prompts), ("Transcripts", transcripts)):
+    pages = (("Compare", compare), ("Adapters", adapters), ("Prompts", prompts), ("Transcripts", transcripts))
+    for name, page in pages:
         with blocks.route(name, f"/{name.lower()}"):
             page.build(parts, blocks)
     # One slow answer must not hold back other visitors' clicks; the engine has its own queue.

@@ -32,7 +32,7 @@ def table(exchanges: Sequence[Exchange]) -> str:
     """One row an exchange; the question is a button that carries the exchange's identifiers."""
     head = "".join(f'<th scope="col">{name}</th>' for name in HEADS)
     return (
-        f'<div class="transcripts"><table><thead><tr>{head}</tr></thead>'
+        f'<div class="listing"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(map(_row, exchanges))}</tbody></table></div>"
     )
 
@@ -53,7 +53,10 @@ def _row(exchange: Exchange) -> str:
         "" if is_blind(exchange) else _each(exchange, lambda answer: _seconds(answer.total_s)),
         html.escape(rating(exchange)),
     ]
-    filled = (f'<td data-head="{name}">{cell}</td>' for name, cell in zip(HEADS, cells, strict=True))
+    lead = {"Question": ' class="lead"'}
+    filled = (
+        f'<td{lead.get(name, "")} data-head="{name}">{cell}</td>' for name, cell in zip(HEADS, cells, strict=True)
+    )
     return f"<tr>{''.join(filled)}</tr>"
 
 

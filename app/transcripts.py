@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from app.transcript_html import details, table
-from app.widgets import ARM_LABELS, say, top_line
+from app.widgets import ARM_LABELS, DOWNLOAD, say, top_line
 from core.comparison import veil
 from core.errors import DuodeskError
 from core.export import to_csv, to_jsonl
@@ -51,7 +51,6 @@ TO_DETAILS = """() => setTimeout(() => {
   details?.focus({ preventScroll: true });
   details?.scrollIntoView({ block: "start" });
 }, 50)"""
-DOWNLOAD = "() => setTimeout(() => document.getElementById('{id}').click(), 100)"
 
 
 def wanted(
@@ -200,7 +199,6 @@ def build(parts: Parts, blocks: Any) -> None:
     older.click(lambda at, *values: page.show(at + 1, *values), [number, *filters], view, **quiet)
     rows.select(page.choose, None, chosen, **quiet).then(None, None, js=TO_DETAILS, **quiet)
     for name, write, encoding in (("JSONL", to_jsonl, "utf-8"), ("CSV", to_csv, "utf-8-sig")):
-        # A download button hands out the file it has when it is clicked: a hidden one is clicked once it has it.
         file = gr.DownloadButton(elem_id=f"export-{name.lower()}", visible="hidden")
 
         def export(*values: str, write: Any = write, name: str = name, encoding: str = encoding, file: Any = file):

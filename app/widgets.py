@@ -17,6 +17,8 @@ from core.types import ARM_NAMES, Answer, Arm, ArmName, ArmSpec, Passage, Turn
 
 OWNER_COOKIE = "duodesk_owner"
 PAINT_S = 0.1
+# A download button hands out the file it has when it is clicked: a hidden one is clicked once it has it.
+DOWNLOAD = "() => setTimeout(() => document.getElementById('{id}').click(), 100)"
 
 Growing = TypeVar("Growing")
 
