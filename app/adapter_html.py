@@ -17,21 +17,33 @@ from app.widgets import moment
 
 METHODS = {"sft": "SFT on transcripts", "dpo": "DPO on ratings", "kto": "KTO on ratings"}
 # Shown elsewhere, or too long for a line of a comparison.
-NOT_COMPARED = {"log", "losses", "scores", "validation_loss", "report", "name"}
+NOT_COMPARED = {"log", "losses", "scores", "validation_loss", "recipe", "report", "name"}
 
 Card = Mapping[str, Any]
 
 
 def best_loss(card: Card) -> float | None:
     """The lowest validation loss; a card holds one a measurement, or the best one."""
+    return min(_measured(card), default=None)
+
+
+def _measured(card: Card) -> list[float]:
     value = card.get("validation_loss")
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        value = min(value, default=None)
-    return float(value) if isinstance(value, int | float) else None
+    return [float(found) for found in (value if isinstance(value, list) else [value]) if isinstance(found, int | float)]
 
 
-def loss(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+def _part(card: Card, name: str) -> Card:
+    value = card.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _rows(card: Card, name: str) -> list[Card]:
+    value = card.get(name)
+    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list | tuple) else []
+
+
+def loss(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, int | float) else ""
 
 
 def when(iso: Any) -> str:
@@ -48,7 +60,7 @@ def method(card: Card) -> str:
 
 
 def rounds(card: Card) -> str:
-    found = card.get("conversation_rounds", (card.get("report") or {}).get("train"))
+    found = card.get("conversation_rounds", _part(card, "report").get("train"))
     return f"{found:,}" if isinstance(found, int) else ""
 
 
@@ -59,14 +71,14 @@ def card_html(name: str, card: Card, problem: str = "") -> str:
     if not card:
         none = '<p class="note">It came without a card, so that nothing is known of how it was made.</p>'
         return f'<section class="report"><div class="card">{head}{warned}{none}</div></section>'
-    report = card.get("report") or {}
+    report = _part(card, "report")
     data = f'<div class="card"><h3>Data</h3>{summary_html(report)}</div>' if report else ""
-    recipe = f'<div class="card"><h3>Recipe</h3>{facts(_values(card.get("recipe") or {}))}</div>'
+    recipe = f'<div class="card"><h3>Recipe</h3>{facts(_values(_part(card, "recipe")))}</div>'
     return (
         f'<section class="report" aria-label="Adapter {html.escape(name)}">'
         f'<div class="card">{head}{warned}{_leaks(card)}{facts(_made(card))}</div>'
         f'<div class="cards">{recipe}{data}</div>'
-        f"{curves(card)}{losses_html(card.get('losses') or ())}{_scores(card)}</section>"
+        f"{curves(card)}{losses_html(_rows(card, 'losses'))}{_scores(card)}</section>"
     )
 
 
@@ -89,7 +101,7 @@ def _made(card: Card) -> list[tuple[str, str]]:
         ("parent", str(card.get("parent") or "none: from the base model")),
         ("template", _named(card, "template")),
         ("rounds", rounds(card)),
-        ("rows with passages variants", f"{card['rows']:,}" if isinstance(card.get("rows"), int) else ""),
+        ("training rows", f"{card['rows']:,}" if isinstance(card.get("rows"), int) else ""),
         ("data hash", str(card.get("data_hash") or "")),
         ("validation loss", loss(best_loss(card))),
         ("training loss", loss(card.get("final_loss"))),
@@ -119,13 +131,13 @@ def _value(value: Any) -> str:
 
 def curves(card: Card) -> str:
     """The losses that a card keeps, over steps or over measurements."""
-    log = card.get("log") or ()
+    log = _rows(card, "log")
     if log:
         return f'<div class="charts">{loss_chart(log)}</div>'
-    measured = card.get("validation_loss")
-    if not isinstance(measured, Sequence) or len(measured) < 2:
+    measured = _measured(card)
+    if len(measured) < 2:
         return ""
-    points = [(float(number), float(value)) for number, value in enumerate(measured, 1)]
+    points = [(float(number), value) for number, value in enumerate(measured, 1)]
     return f'<div class="charts">{line_chart("Loss", [Line("validation", points)], "measurement")}</div>'
 
 
@@ -145,7 +157,12 @@ def losses_html(losses: Sequence[Mapping[str, Any]]) -> str:
     if not losses:
         return ""
     rows = [
-        [str(row["set"]), loss(row.get("before")), loss(row.get("after")), _change(row.get("before"), row.get("after"))]
+        [
+            str(row.get("set")),
+            loss(row.get("before")),
+            loss(row.get("after")),
+            _change(row.get("before"), row.get("after")),
+        ]
         for row in losses
     ]
     heads = ("Texts", "Loss before", "Loss after", "Change")
@@ -163,8 +180,8 @@ def _change(before: float | None, after: float | None) -> str:
 
 
 def _scores(card: Card) -> str:
-    scores = card.get("scores")
-    if not isinstance(scores, Mapping) or not scores:
+    scores = _part(card, "scores")
+    if not scores:
         return ""
     return f'<div class="card"><h3>Scores</h3>{facts(_values(scores))}</div>'
 
@@ -189,13 +206,11 @@ def differences_html(names: tuple[str, str], flat: Sequence[Mapping[str, str]]) 
 def _flat(card: Card) -> dict[str, str]:
     found = {"validation loss": loss(best_loss(card))}
     for name, value in card.items():
-        if name == "recipe" and isinstance(value, Mapping):
-            found |= {f"recipe: {key}": text for key, text in _values(value)}
-        elif name not in NOT_COMPARED:
+        if name not in NOT_COMPARED:
             found[_words(name)] = _value(value)
-    report = card.get("report") or {}
+    found |= {f"recipe: {key}": text for key, text in _values(_part(card, "recipe"))}
+    report = _part(card, "report")
     found |= {f"data: {name}": f"{report[name]:,}" for name in ("train", "validation") if name in report}
-    for row in card.get("losses") or ():
-        found[f"loss after: {row['set']}"] = loss(row.get("after"))
-    scores = card.get("scores")
-    return found | {f"score: {key}": text for key, text in _values(scores if isinstance(scores, Mapping) else {})}
+    for row in _rows(card, "losses"):
+        found[f"loss after: {row.get('set')}"] = loss(row.get("after"))
+    return found | {f"score: {key}": text for key, text in _values(_part(card, "scores"))}

@@ -155,7 +155,7 @@ def build(parts: Parts) -> AdapterListTab:
     with gr.Accordion("Import an adapter", open=False):
         gr.HTML('<p class="note">A zip file of a LoRA adapter as PEFT saves it, made for the base model in use.</p>')
         file = gr.File(label="Zip file", file_types=[".zip"], height=130, elem_id="adapter-file")
-        with gr.Row(equal_height=True):
+        with gr.Row():
             import_name = gr.Textbox(
                 label="Its name here", placeholder="empty: the file's name", max_lines=1, scale=3, min_width=200
             )

@@ -30,7 +30,8 @@ def run_row(run: Run) -> Row:
 
 
 def title(run: Run) -> str:
-    return run.plan.adapter or {"range_test": "Find a learning rate", "sweep": "Sweep", "train": run.id}[run.plan.kind]
+    """A training by what it makes, the others by what they are for."""
+    return {"train": run.plan.adapter, "range_test": "Find a learning rate", "sweep": "Sweep"}[run.plan.kind]
 
 
 def lowest(run: Run) -> float | None:

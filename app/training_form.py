@@ -19,7 +19,7 @@ from app.widgets import say
 from core.errors import DuodeskError, TrainingError
 from core.parts import Parts
 from core.settings import ROOT
-from core.training import Columns, DataChoices, Plan, Recipe, Run, RunKind
+from core.training import Columns, DataChoices, Plan, Progress, Recipe, Run, RunKind
 
 DEMO = str(ROOT / "knowledge" / "transcripts")
 COLUMNS = ("messages", "question", "answer", "topic", "split")
@@ -64,7 +64,7 @@ class TrainingForm:
     def look_at(self, files: tuple[str, ...], progress: Any = PROGRESS, *values: Any) -> tuple[Any, ...]:
         """The data report. Returns report, recipe column, base, reason, and the recipe's fields."""
         try:
-            report = self.training.report(plan_of("train", files, Recipe(), values), progress)
+            report = self.training.report(plan_of("train", files, Recipe(), values), _told(progress))
             recipe, reason = self.training.defaults(report.train)
         except DuodeskError as error:
             say(error)
@@ -77,7 +77,7 @@ class TrainingForm:
     ) -> tuple[Any, Any, str]:
         """Starts a run. Returns the id of the run to show, the tab to show, and what is said below the buttons."""
         try:
-            started = self.training.start(plan_of(kind, files, base, values), progress)
+            started = self.training.start(plan_of(kind, files, base, values), _told(progress))
         except DuodeskError as error:
             say(error)
             return gr.skip(), gr.skip(), f'<p class="problem" role="status">{html.escape(str(error))}</p>'
@@ -143,7 +143,7 @@ def plan_of(kind: RunKind, files: tuple[str, ...], base: Recipe, values: Values)
         raise TrainingError(NO_FILE)
     form |= {name: int(form[name]) for name in WHOLE}
     return Plan(
-        adapter=str(form["adapter"] or "").strip(),
+        adapter=str(form["adapter"] or "").strip() if kind == "train" else "",
         kind=kind,
         method=form["method"] if rated else "sft",
         files=() if rated else files,
@@ -163,6 +163,11 @@ def found_recipe(run: Run) -> Recipe:
         return replace(run.plan.recipe, learning_rate=best["learning_rate"], rank=best["rank"])
     rate = suggested(run)
     return replace(run.plan.recipe, learning_rate=rate) if rate else run.plan.recipe
+
+
+def _told(progress: Any) -> Progress | None:
+    """Gradio's progress as a plain function: the object itself counts as false while nothing is under way."""
+    return None if progress is None else lambda share, what: progress(share, what)
 
 
 def _note(text: str) -> str:

@@ -101,11 +101,11 @@ class TrainingRuns:
             gr.Button(visible=run.status == "running"),
             gr.Button(visible=run.status in RESUMABLE),
             gr.Button(visible=run.status != "running"),
-            gr.Button(use, visible=bool(use)),
+            gr.Button(use, visible=bool(use), variant="secondary" if run.plan.kind == "train" else "primary"),
         )
 
 
-VIEW_SIZE = 9  # what `show` returns
+VIEW_SIZE = 10  # what `show` returns
 
 
 def _use_label(run: Run) -> str:
@@ -114,7 +114,7 @@ def _use_label(run: Run) -> str:
         return "Use it" if suggested(run) else ""
     if run.plan.kind == "sweep":
         return "Use the best" if run.result.get("trials") else ""
-    return "Train with the same settings"
+    return "" if run.status == "running" else "Train with the same settings"
 
 
 @dataclass(frozen=True)

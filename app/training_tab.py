@@ -24,7 +24,7 @@ COLUMN_LABELS = {
     "question": "Customer's message",
     "answer": "Agent's answer",
     "topic": "Topic",
-    "split": "Split (rows marked 'train' are used)",
+    "split": "Split ('train' is used)",
 }
 BUTTONS: tuple[tuple[RunKind, str, str], ...] = (
     ("train", "Train", "makes the adapter; you can stop at any time and keep the best so far"),
@@ -68,7 +68,7 @@ def build(parts: Parts, blocks: Any) -> TrainTab:
     with gr.Row():
         duplicates = gr.Dropdown(DUPLICATES, value="remove", label="Near duplicates", min_width=200)
         leaks = gr.Dropdown(LEAKS, value="refuse", label="Rows that repeat a test question", min_width=220)
-        most = gr.Number(0, label="Rounds", info="0: all; else the most diverse", minimum=0, precision=0, **narrow)
+        most = gr.Number(0, label="Rounds, the most diverse (0: all)", minimum=0, precision=0, min_width=200)
         share = gr.Slider(0, 0.5, 0.1, step=0.01, label="Validation share", min_width=200)
     redact = gr.Checkbox(label="Replace personal data (names, numbers, addresses) before training")
     look = gr.Button("Look at the data", variant="primary", size="md", elem_id="train-look")
@@ -82,7 +82,7 @@ def build(parts: Parts, blocks: Any) -> TrainTab:
             rank = gr.Number(16, label="Rank", minimum=1, precision=0, **narrow)
             epochs = gr.Number(8, label="Epochs, at most", minimum=0, **narrow)
             batch = gr.Number(8, label="Batch size", minimum=1, precision=0, **narrow)
-            patience = gr.Number(3, label="Patience", info="0: never end early", minimum=0, precision=0, **narrow)
+            patience = gr.Number(3, label="Patience (0: never stop early)", minimum=0, precision=0, min_width=200)
         with gr.Row():
             template = gr.Dropdown([], label="Template", **narrow)
             parent = gr.Dropdown([], label="Continue from adapter", **narrow)
