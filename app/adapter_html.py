@@ -17,7 +17,7 @@ from app.widgets import moment
 
 METHODS = {"sft": "SFT on transcripts", "dpo": "DPO on ratings", "kto": "KTO on ratings"}
 # Shown elsewhere, or too long for a line of a comparison.
-NOT_COMPARED = {"log", "losses", "scores", "validation_loss", "recipe", "report", "name"}
+NOT_COMPARED = {"curve", "losses", "scores", "validation_loss", "recipe", "data", "parent", "name"}
 
 Card = Mapping[str, Any]
 
@@ -59,8 +59,13 @@ def method(card: Card) -> str:
     return METHODS.get(str(card.get("method") or "sft"), "") if card else "unknown"
 
 
+def parent(card: Card) -> str:
+    """The adapter that this one continues; empty: it began at the base model."""
+    return str(_part(card, "parent").get("name") or "")
+
+
 def rounds(card: Card) -> str:
-    found = card.get("conversation_rounds", _part(card, "report").get("train"))
+    found = card.get("conversation_rounds", _part(card, "data").get("train"))
     return f"{found:,}" if isinstance(found, int) else ""
 
 
@@ -71,7 +76,7 @@ def card_html(name: str, card: Card, problem: str = "") -> str:
     if not card:
         none = '<p class="note">It came without a card, so that nothing is known of how it was made.</p>'
         return f'<section class="report"><div class="card">{head}{warned}{none}</div></section>'
-    report = _part(card, "report")
+    report = _part(card, "data")
     data = f'<div class="card"><h3>Data</h3>{summary_html(report)}</div>' if report else ""
     recipe = f'<div class="card"><h3>Recipe</h3>{facts(_values(_part(card, "recipe")))}</div>'
     return (
@@ -98,7 +103,7 @@ def _made(card: Card) -> list[tuple[str, str]]:
         ("made", when(card.get("made_at"))),
         ("method", method(card)),
         ("base model", _named(card, "model")),
-        ("parent", str(card.get("parent") or "none: from the base model")),
+        ("parent", parent(card) or "none: from the base model"),
         ("template", _named(card, "template")),
         ("rounds", rounds(card)),
         ("training rows", f"{card['rows']:,}" if isinstance(card.get("rows"), int) else ""),
@@ -131,9 +136,9 @@ def _value(value: Any) -> str:
 
 def curves(card: Card) -> str:
     """The losses that a card keeps, over steps or over measurements."""
-    log = _rows(card, "log")
-    if log:
-        return f'<div class="charts">{loss_chart(log)}</div>'
+    curve = _rows(card, "curve")
+    if curve:
+        return f'<div class="charts">{loss_chart(curve)}</div>'
     measured = _measured(card)
     if len(measured) < 2:
         return ""
@@ -204,12 +209,12 @@ def differences_html(names: tuple[str, str], flat: Sequence[Mapping[str, str]]) 
 
 
 def _flat(card: Card) -> dict[str, str]:
-    found = {"validation loss": loss(best_loss(card))}
+    found = {"validation loss": loss(best_loss(card)), "parent": parent(card) or "none"}
     for name, value in card.items():
         if name not in NOT_COMPARED:
             found[_words(name)] = _value(value)
     found |= {f"recipe: {key}": text for key, text in _values(_part(card, "recipe"))}
-    report = _part(card, "report")
+    report = _part(card, "data")
     found |= {f"data: {name}": f"{report[name]:,}" for name in ("train", "validation") if name in report}
     for row in _rows(card, "losses"):
         found[f"loss after: {row.get('set')}"] = loss(row.get("after"))

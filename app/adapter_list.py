@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.adapter_html import Card, best_loss, card_html, comparison_html, loss, method, rounds, when
+from app.adapter_html import Card, best_loss, card_html, comparison_html, loss, method, parent, rounds, when
 from app.listing import LISTING_JS, Row, listing
 from app.widgets import DOWNLOAD, say
 from core.errors import AdapterError, DuodeskError, ModelError
@@ -118,7 +118,7 @@ class AdapterList:
             rounds(card),
             loss(best_loss(card)),
             method(card),
-            str(card.get("parent") or ""),
+            parent(card),
         )
         return Row(name, cells, "trained on leaks" if card.get("leaks_kept") else "", problem)
 

@@ -110,7 +110,7 @@ class TrainingForm:
         names: tuple[str, ...] = ()
         try:
             if source == "ratings":
-                note = "{:,} examples. {}".format(*self.training.rated_pairs())
+                _, note = self.training.rated_pairs()
             elif files:
                 look = self.training.look(Path(files[0]))
                 note, rows, names = f"{look.path.name}: {look.rows:,} rows.", look_html(look), look.fields

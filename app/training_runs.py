@@ -18,7 +18,6 @@ NONE_YET = '<p class="card">No run yet. Start one under “Train”.</p>'
 TWO = '<p class="note">Choose two runs to see their validation losses together and how they differ.</p>'
 SURE = "(id) => id && confirm('Forget this run and its checkpoints? An adapter it made stays.') ? id : ''"
 LOOK_S = 2
-RESUMABLE = ("interrupted", "failed")
 
 
 class TrainingRuns:
@@ -99,13 +98,18 @@ class TrainingRuns:
             samples_html(run),
             result_html(run),
             gr.Button(visible=run.status == "running"),
-            gr.Button(visible=run.status in RESUMABLE),
+            gr.Button(visible=_can_resume(run)),
             gr.Button(visible=run.status != "running"),
             gr.Button(use, visible=bool(use), variant="secondary" if run.plan.kind == "train" else "primary"),
         )
 
 
 VIEW_SIZE = 10  # what `show` returns
+
+
+def _can_resume(run: Run) -> bool:
+    """A training that was stopped is complete: what was best became its adapter."""
+    return run.status in ("interrupted", "failed") or (run.status == "stopped" and run.plan.kind != "train")
 
 
 def _use_label(run: Run) -> str:

@@ -100,7 +100,7 @@ class FakeTraining:
         return Recipe(learning_rate=7e-4, dropout=0.1), f"For {rows} rounds."
 
     def rated_pairs(self) -> tuple[int, str]:
-        return 12, "Each vote for a side counts once."
+        return 12, "12 pairs; ties are left out."
 
     def start(self, plan: Plan, progress: Progress | None = None) -> str:
         self._fail()
@@ -108,6 +108,9 @@ class FakeTraining:
         run = Run(f"run-{len(self.started)}", plan, "running", "Training.", "2026-11-22T16:35:22+00:00")
         self.all.insert(0, run)
         return run.id
+
+    def prepare(self, plan: Plan, progress: Progress | None = None) -> Path:
+        return Path("run")
 
     def stop(self, run_id: str) -> None:
         self._set(run_id, "stop", "stopped")

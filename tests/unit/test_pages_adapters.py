@@ -91,21 +91,27 @@ def test_an_adapter_without_a_card_is_shown_all_the_same(adapters, parts):
 
 
 def test_a_card_keeps_what_is_known_of_its_data(adapters, parts):
-    parts.adapters.cards["velomoor"]["report"] = asdict(REPORT)
+    parts.adapters.cards["velomoor"]["data"] = asdict(REPORT)
     card = adapters.show("")[2]
     assert "19 near duplicates" in card
     assert "34 rounds are Dutch" in card
 
 
 def test_an_imported_card_of_another_shape_does_not_break_the_page(adapters, parts):
-    odd = {"recipe": "hot", "report": ["much"], "log": "long", "losses": 3, "scores": "good", "validation_loss": "low"}
-    parts.adapters.cards["odd"] = odd | {"made_at": 7, "final_loss": "low", "rows": "many", "method": ["sft"]}
+    odd = {"recipe": "hot", "data": ["much"], "curve": "long", "losses": 3, "scores": "good", "validation_loss": "low"}
+    parts.adapters.cards["odd"] = odd | {
+        "made_at": 7,
+        "parent": "velomoor",
+        "final_loss": "low",
+        "rows": "many",
+        "method": ["sft"],
+    }
     adapters.show("odd")
     adapters.compare("velomoor", "odd")
 
 
 def test_what_a_card_holds_is_never_html(adapters, parts):
-    parts.adapters.cards["velomoor"] |= {"model": ATTACK, "parent": ATTACK, "recipe": {ATTACK: ATTACK}}
+    parts.adapters.cards["velomoor"] |= {"model": ATTACK, "parent": {"name": ATTACK}, "recipe": {ATTACK: ATTACK}}
     shown = "".join(adapters.show("")[1:3]) + adapters.compare("velomoor", "velomoor")
     assert "<img" not in shown
 
@@ -204,7 +210,7 @@ def test_a_file_that_cannot_be_read_is_said_and_not_kept(form, parts):
 def test_ratings_say_how_they_are_counted(form):
     files, upload, method, note, *_ = form.choose("ratings", None)
     assert (files, upload.visible, method.visible) == ((), False, True)
-    assert "12 examples. Each vote for a side counts once." in note
+    assert "12 pairs; ties are left out." in note
 
 
 def test_the_report_lists_what_a_person_must_see_and_brings_the_recipe(form):

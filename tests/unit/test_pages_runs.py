@@ -74,6 +74,11 @@ def test_a_run_offers_what_can_be_done_with_it(runs, parts, status, visible):
     assert (stop.visible, resume.visible, remove.visible) == visible
 
 
+def test_a_stopped_sweep_can_go_on(runs, parts):
+    parts.training.all = [run_of("sweep", status="stopped")]
+    assert runs.choose(chosen("run-sweep"))[5].visible
+
+
 def test_stop_and_resume_reach_the_run_and_removing_needs_the_persons_yes(runs, parts):
     parts.training.all = [run_of(status="running")]
     runs.stop("run-train")
