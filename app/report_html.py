@@ -54,7 +54,7 @@ def counts(of: Mapping[str, int]) -> str:
 def _found(report: DataReport) -> list[tuple[str, str]]:
     half, most, longest = report.lengths
     return [
-        ("rows in the data", f"{report.rows:,}"),
+        ("rounds in the data", f"{report.rows:,}"),
         ("exact duplicates", f"{report.exact_duplicates:,}"),
         ("near duplicates", f"{report.near_duplicates:,}"),
         ("empty answers", f"{report.empty_answers:,}"),
@@ -136,6 +136,15 @@ def _shown(listed: int, in_all: int) -> str:
     return f"{in_all:,}" if listed >= in_all else f"{listed} of {in_all:,} shown"
 
 
+def _plain(value: Any) -> str:
+    """A field's value; a conversation as 'user: … assistant: …'."""
+    if isinstance(value, list):
+        return " ".join(map(_plain, value))
+    if isinstance(value, Mapping):
+        return ": ".join(map(_plain, value.values()))
+    return "" if value is None else str(value)
+
+
 def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else "" if value is None else str(value)
+    text = _plain(value)
     return text if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}…"

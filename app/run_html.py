@@ -24,7 +24,7 @@ def run_row(run: Run) -> Row:
         KINDS[run.plan.kind],
         when(run.started_at).removesuffix(" UTC"),
         loss(lowest(run)),
-        duration(run.seconds),
+        duration(run.seconds) if run.seconds else "",
     )
     return Row(run.id, cells)
 
@@ -82,7 +82,7 @@ def _figures(run: Run) -> list[tuple[str, str]]:
     return [
         ("step", f"{run.step:,} of {run.total_steps:,}" if run.total_steps else ""),
         ("time left", f"about {duration(left)}" if left is not None else ""),
-        ("took" if run.status != "running" else "so far", duration(run.seconds)),
+        ("took" if run.status != "running" else "so far", duration(run.seconds) if run.seconds else ""),
         ("speed", f"{speed:,.0f} tokens a second" if speed else ""),
         ("best validation loss", loss(lowest(run))),
         ("learns by", METHODS[run.plan.method]),
@@ -103,7 +103,7 @@ def _ready(run: Run) -> str:
     if run.plan.kind != "train" or run.status not in ("done", "stopped") or not run.result:
         return ""
     return (
-        f"<p><b>The adapter '{html.escape(run.plan.adapter)}' is ready:</b> choose it in "
+        f"<p>Choose <b>{html.escape(run.plan.adapter)}</b> in "
         '<a href="/">Chat</a> and <a href="/compare">Compare</a>, with the arm “lora” or “lora+prompt”.</p>'
     )
 
@@ -161,8 +161,7 @@ def _range_test(run: Run) -> str:
     lines = [Line("training", points(run.log, "loss", "learning_rate"))]
     drawn = line_chart("Loss", lines, "learning rate", log_x=True, mark=mark)
     told = (
-        f"<p>Suggested learning rate: <b>{rate:.2g}</b>. Lower ones learn slowly; with higher ones the loss soon "
-        "rises.</p>"
+        "<p class='note'>Rates below the marked one learn slowly; with rates above it the loss soon rises.</p>"
         if rate
         else ""
     )

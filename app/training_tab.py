@@ -82,7 +82,7 @@ def build(parts: Parts, blocks: Any) -> TrainTab:
             rank = gr.Number(16, label="Rank", minimum=1, precision=0, **narrow)
             epochs = gr.Number(8, label="Epochs, at most", minimum=0, **narrow)
             batch = gr.Number(8, label="Batch size", minimum=1, precision=0, **narrow)
-            patience = gr.Number(3, label="Patience (0: never stop early)", minimum=0, precision=0, min_width=200)
+            patience = gr.Number(3, label="Patience (0: off)", minimum=0, precision=0, **narrow)
         with gr.Row():
             template = gr.Dropdown([], label="Template", **narrow)
             parent = gr.Dropdown([], label="Continue from adapter", **narrow)

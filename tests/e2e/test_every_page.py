@@ -10,7 +10,13 @@ from playwright.sync_api import Page, expect
 from .conftest import keep_screenshot
 from .steps import ask, chat_id, compare, visit
 
-PAGES = {"chat": "/", "compare": "/compare", "prompts": "/prompts", "transcripts": "/transcripts"}
+PAGES = {
+    "chat": "/",
+    "compare": "/compare",
+    "adapters": "/adapters",
+    "prompts": "/prompts",
+    "transcripts": "/transcripts",
+}
 SIZES = {"wide": (1280, 900), "narrow": (390, 844)}
 
 # The element with the focus: a few words to know it by, and whether one can see that it has the focus.
