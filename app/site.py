@@ -49,7 +49,8 @@ def build_pages(parts: Parts) -> Blocks:
     """One gradio app with a page for each file named here."""
     import gradio as gr
 
-    from app import adapters, chat, compare, prompts, transcripts
+    from app import chat, compare, prompts, transcripts
+    from app.adapters import page as adapters
 
     with gr.Blocks(title="Duodesk", fill_height=True, analytics_enabled=False, delete_cache=(DAY_S, DAY_S)) as blocks:
         chat.build(parts, blocks)

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
-from app.adapter_html import best_loss
-from app.adapter_list import VIEW_SIZE, AdapterList
-from app.training_form import DEMO, FIELDS, USE_SIZE, TrainingForm, plan_of
+from app.adapters.adapters_tab import VIEW_SIZE, AdapterList
+from app.adapters.card_html import best_loss
+from app.adapters.train_form import DEMO, FIELDS, USE_SIZE, TrainingForm, plan_of
 from core.errors import AdapterMismatch, TrainingError
 from core.settings import Settings
 from core.training import Columns, DataChoices, Plan, Recipe, Run

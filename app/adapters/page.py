@@ -6,8 +6,8 @@ from typing import Any
 
 import gradio as gr
 
-from app import adapter_list, training_runs, training_tab
-from app.training_form import PROGRESS
+from app.adapters import adapters_tab
+from app.adapters.train_form import PROGRESS
 from app.widgets import top_line
 from core.parts import Parts
 from core.training import RunKind
@@ -18,11 +18,11 @@ def build(parts: Parts, blocks: Any) -> None:
     top_line(parts)
     with gr.Tabs(elem_id="adapters-tabs") as tabs:
         with gr.Tab("Adapters", id="list") as list_tab:
-            listed = adapter_list.build(parts)
+            listed = adapters_tab.build(parts)
         with gr.Tab("Train", id="train") as train_tab:
-            form = training_tab.build(parts, blocks)
+            form = train_tab.build(parts, blocks)
         with gr.Tab("Runs", id="runs") as runs_tab:
-            runs = training_runs.build(parts)
+            runs = runs_tab.build(parts)
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     choices = [form.template, form.parent]

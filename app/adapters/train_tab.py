@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.training_form import COLUMNS, NOT_YET, TrainingForm
+from app.adapters.train_form import COLUMNS, NOT_YET, TrainingForm
 from core.parts import Parts
 from core.training import Recipe, RunKind
 
@@ -70,7 +70,7 @@ def build(parts: Parts, blocks: Any) -> TrainTab:
         leaks = gr.Dropdown(LEAKS, value="refuse", label="Rows that repeat a test question", min_width=220)
         most = gr.Number(0, label="Rounds, the most diverse (0: all)", minimum=0, precision=0, min_width=200)
         share = gr.Slider(0, 0.5, 0.1, step=0.01, label="Validation share", min_width=200)
-    redact = gr.Checkbox(label="Replace personal data (names, numbers, addresses) before training")
+    redact = gr.Checkbox(label="Replace e-mail addresses, phone, card and account numbers before training")
     look = gr.Button("Look at the data", variant="primary", size="md", elem_id="train-look")
     report = gr.HTML(NOT_YET, apply_default_css=False, min_height=60, elem_id="train-report")
 

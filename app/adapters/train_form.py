@@ -13,8 +13,8 @@ from typing import Any
 
 import gradio as gr
 
-from app.report_html import look_html, report_html
-from app.run_html import suggested, title
+from app.adapters.report_html import look_html, report_html
+from app.adapters.run_html import suggested, title
 from app.widgets import say
 from core.errors import DuodeskError, TrainingError
 from core.parts import Parts

@@ -7,8 +7,17 @@ from typing import Any
 
 import gradio as gr
 
+from app.adapters.run_html import (
+    HEADS,
+    comparison_html,
+    result_html,
+    run_row,
+    samples_html,
+    state_html,
+    suggested,
+    title,
+)
 from app.listing import LISTING_JS, listing
-from app.run_html import HEADS, comparison_html, result_html, run_row, samples_html, state_html, suggested, title
 from app.widgets import say
 from core.errors import DuodeskError
 from core.parts import Parts

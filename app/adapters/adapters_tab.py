@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.adapter_html import Card, best_loss, card_html, comparison_html, loss, method, parent, rounds, when
+from app.adapters.card_html import Card, best_loss, card_html, comparison_html, loss, method, parent, rounds, when
 from app.listing import LISTING_JS, Row, listing
 from app.widgets import DOWNLOAD, say
 from core.errors import AdapterError, DuodeskError, ModelError

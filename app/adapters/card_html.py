@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from app.line_chart import Line, line_chart
+from app.adapters.line_chart import Line, line_chart
+from app.adapters.report_html import summary_html
 from app.listing import facts, table
-from app.report_html import summary_html
 from app.widgets import moment
 
 METHODS = {"sft": "SFT on transcripts", "dpo": "DPO on ratings", "kto": "KTO on ratings"}

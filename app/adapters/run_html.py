@@ -7,8 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from app.adapter_html import METHODS, differences_html, loss, loss_chart, losses_html, points, when
-from app.line_chart import Line, line_chart
+from app.adapters.card_html import METHODS, differences_html, loss, loss_chart, losses_html, points, when
+from app.adapters.line_chart import Line, line_chart
 from app.listing import Row, facts, table
 from core.training import Run, RunKind
 
