@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from app.adapters import adapters_tab
+from app.adapters import adapters_tab, runs_tab, train_tab
 from app.adapters.train_form import PROGRESS
 from app.widgets import top_line
 from core.parts import Parts
@@ -17,11 +17,11 @@ def build(parts: Parts, blocks: Any) -> None:
     """Lays the three tabs out and wires them to each other."""
     top_line(parts)
     with gr.Tabs(elem_id="adapters-tabs") as tabs:
-        with gr.Tab("Adapters", id="list") as list_tab:
+        with gr.Tab("Adapters", id="list") as list_open:
             listed = adapters_tab.build(parts)
-        with gr.Tab("Train", id="train") as train_tab:
+        with gr.Tab("Train", id="train") as train_open:
             form = train_tab.build(parts, blocks)
-        with gr.Tab("Runs", id="runs") as runs_tab:
+        with gr.Tab("Runs", id="runs") as runs_open:
             runs = runs_tab.build(parts)
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -30,10 +30,10 @@ def build(parts: Parts, blocks: Any) -> None:
     blocks.load(listed.handlers.show, listed.chosen, listed.view, **quiet)
     blocks.load(form.handlers.open, choices, choices, **quiet)
     # Every tab shows the state of things when it is opened; only an open list of runs keeps looking.
-    list_tab.select(listed.handlers.show, listed.chosen, listed.view, **quiet)
-    train_tab.select(form.handlers.open, choices, choices, **quiet)
-    runs_tab.select(runs.handlers.open, runs.chosen, shown, **quiet)
-    gr.on([list_tab.select, train_tab.select], lambda: gr.Timer(active=False), None, runs.timer, **quiet)
+    list_open.select(listed.handlers.show, listed.chosen, listed.view, **quiet)
+    train_open.select(form.handlers.open, choices, choices, **quiet)
+    runs_open.select(runs.handlers.open, runs.chosen, shown, **quiet)
+    gr.on([list_open.select, train_open.select], lambda: gr.Timer(active=False), None, runs.timer, **quiet)
 
     for kind, button in form.buttons.items():
 

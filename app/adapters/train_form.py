@@ -24,7 +24,7 @@ from core.training import Columns, DataChoices, Plan, Progress, Recipe, Run, Run
 DEMO = str(ROOT / "knowledge" / "transcripts")
 COLUMNS = ("messages", "question", "answer", "topic", "split")
 CHOICES = ("duplicates", "leaks", "redact", "rows", "validation_share")
-RECIPE = ("learning_rate", "rank", "epochs", "batch_size", "patience")
+RECIPE = ("learning_rate", "rank", "epochs", "batch_size", "patience", "passages_share")
 REST = ("template", "parent", "replay_share", "adapter")
 FIELDS = ("source", "method", *COLUMNS, *CHOICES, *RECIPE, *REST)  # the order of `values`
 WHOLE = ("rows", "rank", "batch_size", "patience")

@@ -19,6 +19,7 @@ LEAKS = [
     ("leave these rows out", "remove"),
     ("keep them and mark the adapter", "keep"),
 ]
+FILE_TYPES = [".csv", ".tsv", ".jsonl", ".json", ".gz"]
 COLUMN_LABELS = {
     "messages": "Whole conversation",
     "question": "Customer's message",
@@ -54,7 +55,11 @@ def build(parts: Parts, blocks: Any) -> TrainTab:
     gr.Markdown("### 1. What to learn from")
     source = gr.Radio(SOURCES, value="demo", label="Data", show_label=False, elem_id="train-source")
     upload = gr.File(
-        label="CSV or JSONL file", file_types=[".csv", ".jsonl"], height=130, visible=False, elem_id="train-file"
+        label="CSV or JSONL file",
+        file_types=FILE_TYPES,
+        height=130,
+        visible=False,
+        elem_id="train-file",
     )
     method = gr.Radio(METHODS, value="dpo", label="Method", visible=False, elem_id="train-method")
     note = gr.HTML(elem_id="train-note")
@@ -83,6 +88,7 @@ def build(parts: Parts, blocks: Any) -> TrainTab:
             epochs = gr.Number(8, label="Epochs, at most", minimum=0, **narrow)
             batch = gr.Number(8, label="Batch size", minimum=1, precision=0, **narrow)
             patience = gr.Number(3, label="Patience (0: off)", minimum=0, precision=0, **narrow)
+            passages = gr.Number(0.25, label="Share with passages", minimum=0, maximum=1, step=0.05, **narrow)
         with gr.Row():
             template = gr.Dropdown([], label="Template", **narrow)
             parent = gr.Dropdown([], label="Continue from adapter", **narrow)
@@ -100,7 +106,7 @@ def build(parts: Parts, blocks: Any) -> TrainTab:
 
     chosen = [source, method]
     choices = [duplicates, leaks, redact, most, share]
-    fields = [rate, rank, epochs, batch, patience]
+    fields = [rate, rank, epochs, batch, patience, passages]
     rest = [template, parent, replay, name]
     values = [*chosen, *columns, *choices, *fields, *rest]
     data = [files, upload, method, note, fold, rows, *columns]
