@@ -12,6 +12,7 @@ from typing import Any
 
 from app.adapters.line_chart import Line, line_chart
 from app.adapters.report_html import summary_html
+from app.adapters.scores_html import estimates, scores_html
 from app.listing import facts, table
 from app.widgets import moment
 
@@ -83,7 +84,7 @@ def card_html(name: str, card: Card, problem: str = "") -> str:
         f'<section class="report" aria-label="Adapter {html.escape(name)}">'
         f'<div class="card">{head}{warned}{_leaks(card)}{facts(_made(card))}</div>'
         f'<div class="cards">{recipe}{data}</div>'
-        f"{curves(card)}{losses_html(_rows(card, 'losses'))}{_scores(card)}</section>"
+        f"{curves(card)}{losses_html(_rows(card, 'losses'))}{scores_html(_part(card, 'scores'))}</section>"
     )
 
 
@@ -184,13 +185,6 @@ def _change(before: float | None, after: float | None) -> str:
     return f"{after - before:+.3f} {'▼ better' if after < before else '▲ worse' if after > before else 'same'}"
 
 
-def _scores(card: Card) -> str:
-    scores = _part(card, "scores")
-    if not scores:
-        return ""
-    return f'<div class="card"><h3>Scores</h3>{facts(_values(scores))}</div>'
-
-
 def comparison_html(first: str, second: str, cards: tuple[Card, Card]) -> str:
     """The fields in which two adapters differ, marked, and below them the equal ones."""
     return differences_html((first, second), tuple(_flat(card) for card in cards))
@@ -218,4 +212,4 @@ def _flat(card: Card) -> dict[str, str]:
     found |= {f"data: {name}": f"{report[name]:,}" for name in ("train", "validation") if name in report}
     for row in _rows(card, "losses"):
         found[f"loss after: {row.get('set')}"] = loss(row.get("after"))
-    return found | {f"score: {key}": text for key, text in _values(_part(card, "scores"))}
+    return found | {f"{arm}: {measure}": text for (arm, measure), text in estimates(_part(card, "scores")).items()}

@@ -8,6 +8,7 @@ import pytest
 
 from app.adapters.adapters_tab import VIEW_SIZE, AdapterList
 from app.adapters.card_html import best_loss
+from app.adapters.scores_html import scores_html
 from app.adapters.train_form import DEMO, FIELDS, USE_SIZE, TrainingForm, plan_of
 from core.errors import AdapterMismatch, TrainingError
 from core.settings import Settings
@@ -256,3 +257,18 @@ def test_what_a_run_found_goes_into_the_form_with_its_whole_plan(form, parts, ki
     assert (tabs.selected, len(used)) == ("train", USE_SIZE - 1)
     assert (fields["learning_rate"], fields["rank"]) == found
     assert (fields["source"], fields["template"], fields["adapter"]) == ("demo", "friendly", "")
+
+
+def test_scores_are_a_table_and_odd_ones_are_left_out():
+    value = {"mean": 0.2967, "low": 0.287, "high": 0.3068}
+    scores = {
+        "rows": 438,
+        "test": "past<.csv",
+        "date": "2026-11-22T21:43:51",
+        "arms": {"lora": {"rouge_l": value, "chrf": "high"}},
+        "differences": {"lora - bare": {"rouge_l": value | {"mean": 0.21}}},
+    }
+    shown = scores_html(scores)
+    assert "ROUGE-L" in shown and "0.297 [0.287, 0.307]" in shown and "+0.210 [+0.287" in shown
+    assert "438 questions of past&lt;.csv, 2026-11-22" in shown and "chrF" not in shown
+    assert scores_html({"arms": 3}) == ""
