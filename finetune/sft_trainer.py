@@ -24,7 +24,12 @@ class SeededSampler(LengthGroupedSampler):
 
     def __iter__(self) -> Iterator[int]:
         self.generator = torch.Generator().manual_seed(1000 * self.seed + self.epoch)
-        return super().__iter__()
+        rows = list(super().__iter__())
+        batches = [rows[start : start + self.batch_size] for start in range(0, len(rows), self.batch_size)]
+        # They come from long to short, a slope of fifty batches after the other, which the weights would follow. The
+        # last one, which may be smaller, stays last: batches are cut from this order again.
+        order = [*torch.randperm(len(batches) - 1, generator=self.generator).tolist(), len(batches) - 1]
+        return iter([row for place in order for row in batches[place]])
 
 
 class SFTTrainer(trl.SFTTrainer):

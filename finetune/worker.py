@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import sys
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ def main(folder: Path) -> int:
     with run.working() if first else contextlib.nullcontext():
         if first:
             run.say("running", "Loading the model …")
+        begun, before = time.monotonic(), run.view(whole=False).seconds if first else 0.0
         try:
             status, message, result = _work(run)
         except Exception as error:
@@ -42,7 +44,9 @@ def main(folder: Path) -> int:
             print(message, file=sys.stderr)
             return 1
         if first:
-            run.say(status, message, result=result, seconds_left=None)
+            # The seconds on an adapter's card are those of training alone; elsewhere all of them count.
+            spent = {} if run.plan.kind == "train" else {"seconds": round(before + time.monotonic() - begun, 1)}
+            run.say(status, message, result=result, seconds_left=None, **spent)
     return 0
 
 

@@ -13,6 +13,7 @@ from app.listing import Row, facts, table
 from core.training import Run, RunKind
 
 HEADS = ("Run", "Status", "Kind", "Started (UTC)", "Best validation loss", "Took")
+EXPLODED = 1.3  # times the first loss
 KINDS: dict[RunKind, str] = {"train": "training", "range_test": "learning rate", "sweep": "sweep"}
 
 
@@ -158,7 +159,9 @@ def result_html(run: Run) -> str:
 def _range_test(run: Run) -> str:
     rate = suggested(run)
     mark = (rate, f"{rate:.2g}") if rate else None
-    lines = [Line("training", points(run.log, "loss", "learning_rate"))]
+    curve = points(run.log, "loss", "learning_rate")
+    # Where the loss explodes, its height would flatten the part that matters.
+    lines = [Line("training", [point for point in curve if point[1] <= EXPLODED * curve[0][1]])]
     drawn = line_chart("Loss", lines, "learning rate", log_x=True, mark=mark)
     told = (
         "<p class='note'>Rates below the marked one learn slowly; with rates above it the loss soon rises.</p>"
