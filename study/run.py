@@ -48,7 +48,8 @@ def answer_all(
     questions = every[:: max(1, len(every) // limit)][:limit] if limit else every
     asked = [Question(question.id, "study", question.question, question.history) for question in questions]
     said = ask_all(backend, asked, specs, out, at_once)
-    known = Evidence(question.reference for question in every)
+    passages = {passage.text for one in said for passage in one.answer.passages}
+    known = Evidence([*(question.reference for question in every), *sorted(passages)])
     graded = []
     for place, question in enumerate(questions):
         mine = said[place * len(specs) : (place + 1) * len(specs)]

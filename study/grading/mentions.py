@@ -96,7 +96,7 @@ def _in_digits(text: str, every_word: bool) -> str:
 
 
 def _digits(match: re.Match) -> str:
-    return str(sum(WORDS[word] for word in re.split("[- ]", match[0].lower())))
+    return str(sum(WORDS[word] for word in re.split("[- ]", match[0].casefold())))
 
 
 def _amount(match: re.Match) -> str:
@@ -119,7 +119,7 @@ def _time(match: re.Match) -> str:
 
 
 def _date(match: re.Match) -> str:
-    month = MONTHS.split().index(match["month"][:3].lower()) + 1
+    month = MONTHS.split().index(match["month"][:3].casefold()) + 1
     return f"{match['year'] or ''}-{month}-{int(match['day'])}"
 
 
@@ -142,7 +142,7 @@ def _email(match: re.Match) -> str:
 
 
 def _url(match: re.Match) -> str:
-    return re.sub(r"^https?://|^www\.", "", match[0].lower()).rstrip("/.,;:!?)'\"")
+    return re.sub(r"^(?:https?://)?(?:www\.)?", "", match[0].lower()).rstrip("/.,;:!?)'\"")
 
 
 def _pattern(pattern: str) -> re.Pattern:
@@ -175,10 +175,10 @@ READERS: tuple[Reader, ...] = (
     ),
     ("date", _pattern(rf"(?<!\w){_DAY}[ ](?:of[ ])?(?P<month>{MONTH}){_YEAR}"), _date),
     ("date", _pattern(rf"(?<!\w)(?P<month>{MONTH})[ ]{_DAY}(?![\w%:]){_YEAR}"), _date),
-    ("phone", _pattern(r"(?<![\w.])(?:\+\d|\(?0\d)(?:[\s()/.-]{0,2}\d){6,13}(?!\d)"), _phone),
+    ("phone", _pattern(r"(?<![\w.:])(?:\+\d|\(?0\d)(?:[\s()/.-]{0,2}\d){6,13}(?!\d)"), _phone),
     ("time", _pattern(r"(?<![\d.,:])(?P<hour>\d{1,2}):(?P<minute>\d\d)(?:[ ]?[ap]\.?m\b\.?)?"), _time),
     ("time", _pattern(r"(?<![\d.,:])(?P<hour>\d{1,2})(?:\.(?P<minute>\d\d))?[ ]?[ap]\.?m\b\.?"), _time),
-    ("code", _pattern(r"(?<![\w-])[a-z]{1,6}-?\d+(?:-?[a-z\d]+)*(?!\w)"), _code),
+    ("code", re.compile(r"(?<![\w-])(?:[A-Za-z]{1,6}-|[A-Z]{1,6})\d[A-Za-z\d]*(?:-[A-Za-z\d]+)*(?!\w)"), _code),
     ("percentage", _pattern(rf"{_AMOUNT}[ -]?{PERCENT}"), _amount),
     ("price", _pattern(rf"{CURRENCY}[ ]?{_AMOUNT}"), _amount),
     ("price", _pattern(rf"{_AMOUNT}[ ]?{CURRENCY}"), _amount),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 from study.grading.mentions import EMPTY, Mention
 
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-# What stands before the first word of a sentence, a list item, a quotation or the next menu of a path.
-START = re.compile(r"(?:^|[.!?…:;>|•/\n]|\s[-–—])[\s\"'“”‘’()#-]*$")
+# What stands before the first word of a sentence, a list item or the next menu of a path; a unit follows a digit.
+START = re.compile(r"(?:^|[.!?…:;>|•/\n(]|\s[-–—])[\s\"'“”‘’()#-]*$|\d\s?$")
+MODEL = re.compile(r"\b([^\W\d_a-z][^\W\d_]+) \d+\b(?![.,:]\d)")
 ADDRESS = re.compile(r"\S+@\S*\w|(?:https?://|www\.)\S*\w")
 NO_NAMES = (
     "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august"
@@ -44,15 +46,18 @@ def names(text: str) -> list[Mention]:
     return found
 
 
+def without_models(text: str, known: Callable[[str], bool]) -> str:
+    """The text without designations such as 'Kestrel 625' that are `known`: their digits are no amounts."""
+
+    def kept(match: re.Match) -> str:
+        return " " if match[1].lower() not in _common() and known(match[0]) else match[0]
+
+    return MODEL.sub(kept, text)
+
+
 def words(text: str) -> frozenset[str]:
-    """The words of a text in lower case, without the endings of plural and genitive, and the parts of compounds."""
-    found = WORD.findall(text.lower())
-    return frozenset(stem(part) for word in found for part in (word, *re.split(r"[-'’]", word)))
-
-
-def stem(word: str) -> str:
-    """'Moorings', 'Mooring's' and 'Mooring' are one word."""
-    return re.sub(r"(?:['’]s|s['’]?|['’])$", "", word.lower())
+    """The words of a text, compounds in parts: 'Moorings', 'mooring's' and 'Mooring' are all 'mooring'."""
+    return frozenset(re.sub(r"['’]?s$", "", part) for word in WORD.findall(text.lower()) for part in word.split("-"))
 
 
 @lru_cache(1)

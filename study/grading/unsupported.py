@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from study.grading.mentions import Mention, mentions, plain_number
-from study.grading.names import names, stem, words
+from study.grading.names import names, without_models, words
 
 QUANTITIES = ("price", "percentage", "duration")
 ABOUT_THE_COMPANY = ("email", "phone", "url", "name")
@@ -38,15 +38,20 @@ class Evidence:
             return True
         return (mention.kind, mention.value) in self._found or self._same_in_other_words(mention)
 
+    def holds(self, phrase: str) -> bool:
+        """Whether the phrase stands in the texts, or in what is known at large, word for word."""
+        found = re.search(rf"(?<!\w){re.escape(phrase)}(?!\w|[.,]\d)", self._text)
+        return bool(found) or bool(self._known and self._known.holds(phrase))
+
     def _same_in_other_words(self, mention: Mention) -> bool:
         kind, value = mention.kind, mention.value
         if kind == "name":
-            return all(stem(part) in self._words for word in value.split() for part in re.split(r"[-'’]", word))
+            return words(value) <= self._words
         if kind == "number":
             return value in self._numbers
         if kind == "code":  # the customer may have written "error 417" for E-417
             digits = "".join(re.findall(r"\d", value))
-            return len(digits) > 2 and ("number", plain_number(digits)) in self._found
+            return len(digits) > 2 and plain_number(digits) in self._numbers
         if kind == "url":
             return value in self._text.lower()
         if kind == "date":
@@ -60,7 +65,7 @@ class Evidence:
 
 def unsupported(answer: str, evidence: Evidence) -> tuple[Mention, ...]:
     """What the answer mentions and the evidence does not, each once: amounts first, names last."""
-    stated = dict.fromkeys([*mentions(answer), *names(answer)])
+    stated = [*mentions(without_models(answer, evidence.holds)), *names(answer)]
     different = {(one.kind, one.value): one for one in reversed(stated)}
     return tuple(one for one in different.values() if not evidence.supports(one))[::-1]
 
