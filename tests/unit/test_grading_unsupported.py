@@ -56,10 +56,7 @@ def test_what_the_evidence_says_in_other_words_is_no_alarm(answer):
         ("Charge to 40% or 40 per cent.", [("percentage", "40%")]),
         ("You have 30 weeks, or 3 years.", [("duration", "30 weeks"), ("duration", "3 years")]),
         ("Only until 17:00 or 5 pm, so be there at 8:30.", [("time", "17:00"), ("time", "8:30")]),
-        (
-            "From 13 March 2024, 12 April and 12 March 2025.",
-            [("date", d) for d in ("13 March 2024", "12 April", "12 March 2025")],
-        ),
+        ("From 13 March 2024 to 12 March 2025.", [("date", "13 March 2024"), ("date", "12 March 2025")]),
         ("E-418 and VM123 mean it.", [("code", "E-418"), ("code", "VM123")]),
         ("Write to help@wharf.example.", [("email", "help@wharf.example")]),
         ("Call +31 50 555 0143 now.", [("phone", "+31 50 555 0143")]),
