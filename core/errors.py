@@ -97,3 +97,7 @@ class TrainingError(DuodeskError):
 
 class QuestionsError(DuodeskError):
     """A file of test questions cannot be read."""
+
+
+class JudgeError(DuodeskError):
+    """The LLM judge cannot be reached, or does not answer as asked."""

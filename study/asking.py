@@ -12,18 +12,26 @@ from typing import Any
 
 from core.errors import DuodeskError
 from core.protocols import Backend
-from core.types import ArmName, ArmSpec, Question
+from core.types import Answer, Arm, ArmName, ArmSpec, Passage, Question, Turn, new_id
+
+MEASURED = ("first_token_s", "total_s", "prompt_tokens", "new_tokens")
 
 
 @dataclass(frozen=True)
 class Said:
-    """One arm's answer to one question, or the error in its place."""
+    """One arm's answer to one question; an answer that failed has an error and no text."""
 
     question: Question
     arm: ArmName
-    text: str
-    sources: tuple[str, ...] = ()
-    error: str = ""
+    answer: Answer
+
+    @property
+    def text(self) -> str:
+        return self.answer.text
+
+    @property
+    def error(self) -> str:
+        return self.answer.error
 
 
 def ask_all(
@@ -36,8 +44,8 @@ def ask_all(
     again. Raises DuodeskError when an arm cannot answer at all.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    identities = {spec.name: asdict(backend.draft(questions[0], spec).arm) for spec in specs}  # nothing is generated
-    done = _read(out, questions, identities)
+    arms = {spec.name: backend.draft(questions[0], spec).arm for spec in specs}  # nothing is generated
+    done = _read(out, questions, arms)
     missing = [(question, spec) for question in questions for spec in specs if (question.id, spec.name) not in done]
     started, before, total = time.perf_counter(), len(done), len(questions) * len(specs)
     with out.open("a", encoding="utf-8") as file, ThreadPoolExecutor(at_once) as pool:
@@ -48,7 +56,7 @@ def ask_all(
                 done[said.question.id, said.arm] = said
                 if said.error:
                     continue
-                file.write(json.dumps(_row(said, identities[said.arm]), ensure_ascii=False) + "\n")
+                file.write(json.dumps(_row(said), ensure_ascii=False) + "\n")
                 file.flush()
                 if len(done) % 20 == 0 or len(done) == total:
                     speed = (len(done) - before) / (time.perf_counter() - started)
@@ -59,34 +67,64 @@ def ask_all(
 
 
 def _ask(backend: Backend, question: Question, spec: ArmSpec) -> Said:
+    started, first, last = time.perf_counter(), None, None
     try:
         draft = backend.draft(question, spec)
-        text = "".join(piece.text for piece in draft.pieces).strip()
+        text = ""
+        for last in draft.pieces:
+            if first is None and last.text:
+                first = time.perf_counter() - started
+            text += last.text
     except DuodeskError as error:
-        return Said(question, spec.name, "", error=str(error))
-    return Said(question, spec.name, text, tuple(passage.source for passage in draft.passages))
+        return Said(question, spec.name, Answer(new_id(), question.id, error=str(error)))
+    answer = Answer(
+        id=new_id(),
+        question_id=question.id,
+        arm=draft.arm,
+        text=text.strip(),
+        passages=draft.passages,
+        prompt=draft.prompt,
+        outcome="complete",
+        first_token_s=first,
+        total_s=time.perf_counter() - started,
+        prompt_tokens=last.prompt_tokens if last else 0,
+        new_tokens=last.new_tokens if last else 0,
+    )
+    return Said(question, spec.name, answer)
 
 
-def _row(said: Said, identity: Mapping[str, Any]) -> dict[str, Any]:
+def _row(said: Said) -> dict[str, Any]:
+    answer = said.answer
     return {
         "question": said.question.id,
         "asked": said.question.text,
         "arm": said.arm,
-        "answer": said.text,
-        "sources": said.sources,
-        "identity": identity,
+        "answer": answer.text,
+        "passages": [asdict(passage) for passage in answer.passages],
+        "prompt": [asdict(turn) for turn in answer.prompt],
+        **{name: getattr(answer, name) for name in MEASURED},
+        "identity": asdict(answer.arm) if answer.arm else None,
     }
 
 
-def _read(
-    out: Path, questions: Sequence[Question], identities: Mapping[ArmName, Mapping[str, Any]]
-) -> dict[tuple[str, str], Said]:
-    """What an earlier run answered."""
+def _read(out: Path, questions: Sequence[Question], arms: Mapping[ArmName, Arm]) -> dict[tuple[str, str], Said]:
+    """What an earlier run answered; a line from before prompts were kept cannot be graded and does not count."""
     known = {(question.id, question.text): question for question in questions}
+    identities = {name: asdict(arm) for name, arm in arms.items()}
     done: dict[tuple[str, str], Said] = {}
     for line in out.read_text(encoding="utf-8").splitlines() if out.exists() else []:
         row = json.loads(line)
         question = known.get((row["question"], row.get("asked")))
-        if question and row["arm"] in identities and row.get("identity") == identities[row["arm"]]:
-            done[question.id, row["arm"]] = Said(question, row["arm"], row["answer"], tuple(row["sources"]))
+        if question and "prompt" in row and row["arm"] in arms and row.get("identity") == identities[row["arm"]]:
+            answer = Answer(
+                id=new_id(),
+                question_id=question.id,
+                arm=arms[row["arm"]],
+                text=row["answer"],
+                passages=tuple(Passage(**passage) for passage in row["passages"]),
+                prompt=tuple(Turn(**turn) for turn in row["prompt"]),
+                outcome="complete",
+                **{name: row[name] for name in MEASURED},
+            )
+            done[question.id, row["arm"]] = Said(question, row["arm"], answer)
     return done

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.protocols import Backend
-from core.types import ArmName, ArmSpec, Question
-from study.asking import Said, ask_all
-from study.facts import Grade, grade
+from core.types import Answer, ArmName, ArmSpec, Question
+from study.asking import ask_all
+from study.grading.grade import Grade, evidence_for, grade
+from study.grading.unsupported import Evidence
 from study.questions import TestQuestion, read_questions
-
-FAILED = "[failed:"
 
 
 @dataclass(frozen=True)
@@ -24,19 +23,18 @@ class Graded:
 
     question: TestQuestion
     arm: ArmName
-    answer: str
+    answer: Answer
     grade: Grade
-    sources: tuple[str, ...]
 
     @property
     def failed(self) -> bool:
         """Whether there is no answer, but an error in its place."""
-        return self.answer.startswith(FAILED)
+        return bool(self.answer.error)
 
     @property
     def retrieved(self) -> bool:
         """Whether the article that holds the answer was among the passages."""
-        return self.question.article in self.sources
+        return any(passage.source == self.question.article for passage in self.answer.passages)
 
 
 def answer_all(
@@ -46,34 +44,36 @@ def answer_all(
 
     Grades are made anew at each run, so that a better grader needs no new answers. Raises QuestionsError.
     """
-    questions = read_questions(path)
-    if limit:
-        questions = questions[:: max(1, len(questions) // limit)][:limit]
-    known = {question.id: question for question in questions}
+    every = read_questions(path)
+    questions = every[:: max(1, len(every) // limit)][:limit] if limit else every
     asked = [Question(question.id, "study", question.question, question.history) for question in questions]
-    return [_graded(known[said.question.id], said) for said in ask_all(backend, asked, specs, out, at_once)]
-
-
-def _graded(question: TestQuestion, said: Said) -> Graded:
-    text = f"{FAILED} {said.error}]" if said.error else said.text
-    return Graded(question, said.arm, text, grade(question, text), said.sources)
+    said = ask_all(backend, asked, specs, out, at_once)
+    passages = {passage.text for one in said for passage in one.answer.passages}
+    known = Evidence([*(question.reference for question in every), *sorted(passages)])
+    graded = []
+    for place, question in enumerate(questions):
+        mine = said[place * len(specs) : (place + 1) * len(specs)]
+        evidence = evidence_for(question, [one.answer for one in mine], known)
+        graded += [Graded(question, one.arm, one.answer, grade(question, one.answer, evidence)) for one in mine]
+    return graded
 
 
 def print_shares(graded: Sequence[Graded]) -> None:
-    """A table: for each arm, the share of answerable questions with all facts right, of facts, of refusals."""
+    """A table: for each arm, the share of answerable questions with all facts right, of facts, of refusals, and of
+    all answers with something unsupported in them."""
     arms = list(dict.fromkeys(one.arm for one in graded))
-    columns = ("all facts", "of facts", "declined rightly", "declined wrongly")
-    print(f"{'arm':<12}", "{:>16} {:>9} {:>17} {:>17}".format(*columns))
+    columns = ("all facts", "of facts", "declined rightly", "declined wrongly", "unsupported")
+    print(f"{'arm':<12}", "{:>16} {:>9} {:>17} {:>17} {:>17}".format(*columns))
     for arm in arms:
-        mine = [one for one in graded if one.arm == arm]
-        answerable = [one for one in mine if one.question.answerable]
-        unanswerable = [one for one in mine if not one.question.answerable]
-        right = sum(one.grade.right for one in answerable)
-        found, required = sum(one.grade.found for one in answerable), sum(one.grade.required for one in answerable)
+        grades = [one.grade for one in graded if one.arm == arm]
+        answerable = [one for one in grades if one.facts_required]
+        found, required = (sum(getattr(one, name) for one in answerable) for name in ("facts_found", "facts_required"))
         print(
-            f"{arm:<12} {share(right, len(answerable)):>16} {found / max(required, 1):>8.1%} "
-            f"{share(sum(one.grade.declined for one in unanswerable), len(unanswerable)):>17} "
-            f"{share(sum(one.grade.declined for one in answerable), len(answerable)):>17}"
+            f"{arm:<12} {share(sum(one.strict for one in answerable), len(answerable)):>16} "
+            f"{found / max(required, 1):>8.1%} "
+            f"{share(sum(one.rightly_declined for one in grades), len(grades) - len(answerable)):>17} "
+            f"{share(sum(one.wrongly_declined for one in grades), len(answerable)):>17} "
+            f"{share(sum(bool(one.unsupported) for one in grades), len(grades)):>17}"
         )
     with_sources = [one for one in graded if one.arm.endswith("prompt") and one.question.answerable]
     if with_sources:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from core.types import ArmSpec, Passage, Question, Turn
-from study.facts import Grade, grade
+from study.grading.facts import FactCheck, check_facts, declines
 from study.questions import TestQuestion, read_questions
 from study.run import share
 
@@ -91,11 +91,6 @@ def shown(line: str, value: str) -> None:
     print(f"{line:<58} {value}", flush=True)
 
 
-def declines(answer: str) -> bool:
-    """Whether an answer says that it does not know and offers a person, as the study's grader sees it."""
-    return grade(TestQuestion("", "", None, "", "", (), (), ""), answer).declined
-
-
 def synthetic(run: Evaluation) -> None:
     """Companies that training never drew, four passages, one question.
 
@@ -116,11 +111,11 @@ def synthetic(run: Evaluation) -> None:
         shown(f"unseen companies, {name}: wrongly declined", share_of([declines(a) for _, a in told]))
 
 
-def print_grades(name: str, questions: Sequence[TestQuestion], grades: Sequence[Grade]) -> None:
+def print_grades(name: str, questions: Sequence[TestQuestion], grades: Sequence[FactCheck]) -> None:
     """The study's figures of one arm."""
     pairs = list(zip(questions, grades, strict=True))
     can = [g for q, g in pairs if q.answerable]
-    found, required = sum(g.found for g in can), sum(g.required for g in can)
+    found, required = sum(g.facts_found for g in can), sum(g.facts_required for g in can)
     shown(f"{name}: all facts right", share_of([g.right for g in can]))
     shown(f"{name}: of facts", share(found, required))
     shown(f"{name}: unanswerable declined", share_of([g.declined for q, g in pairs if not q.answerable]))
@@ -138,11 +133,11 @@ def arms(run: Evaluation) -> None:
         spec = ArmSpec(name, run.parts.settings.template, run.args.adapter if adapted else None)
         drafts = [run.drafted(q, spec) for q in questions]
         said = run.answers(name, [chat for chat, _ in drafts], adapted)
-        grades = [grade(q, a) for q, a in zip(questions, said, strict=True)]
+        grades = [check_facts(q, a) for q, a in zip(questions, said, strict=True)]
         print_grades(name, questions, grades)
         for label, kept in (("covered", True), ("not covered", False)):
             some = [g for q, g in zip(questions, grades, strict=True) if q.answerable and (q.topic in covered) == kept]
-            found, required = sum(g.found for g in some), sum(g.required for g in some)
+            found, required = sum(g.facts_found for g in some), sum(g.facts_required for g in some)
             shown(f"{name}: of facts, topics {label} by transcripts", f"{found / max(required, 1):.1%} of {required}")
         if name == "prompt":
             near = [any(p.source == q.article for p in ps) for q, (_, ps) in zip(questions, drafts, strict=True)]
@@ -155,7 +150,7 @@ def arms(run: Evaluation) -> None:
     gold = [q for q in questions if q.answerable]
     chats = [run.rendered(run.parts.settings.template, q.question, q.history, gold_passages(run, q)) for q in gold]
     said = run.answers("gold", chats)
-    print_grades("gold article", gold, [grade(q, a) for q, a in zip(gold, said, strict=True)])
+    print_grades("gold article", gold, [check_facts(q, a) for q, a in zip(gold, said, strict=True)])
 
 
 def transcripts(run: Evaluation) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rapidfuzz import fuzz, process
 
-from study.facts import grade
+from study.grading.facts import check_facts
 from study.questions import read_questions
 
 KNOWLEDGE = Path(__file__).resolve().parents[2] / "knowledge"
@@ -41,7 +41,7 @@ def test_each_questions_facts_stand_in_its_article_and_its_reference_has_them_al
         article = " ".join(ARTICLES[question.article].lower().split())
         for spellings in question.facts:
             assert any(spelling.lower() in article for spelling in spellings), f"{question.article} lacks {spellings}"
-    assert grade(question, question.reference).right, question.reference
+    assert check_facts(question, question.reference).right, question.reference
 
 
 def test_only_follow_ups_have_a_history():

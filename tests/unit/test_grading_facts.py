@@ -2,7 +2,7 @@
 
 import pytest
 
-from study.facts import grade
+from study.grading.facts import FactCheck, check_facts
 from study.questions import TestQuestion
 
 
@@ -28,7 +28,10 @@ def question(*facts):
     ],
 )
 def test_facts_are_found_as_whole_values(facts, answer, found):
-    assert grade(question(*facts), answer).found == found
+    check = check_facts(question(*facts), answer)
+    assert check.facts_found == found
+    assert check.strict == check.right == (found == len(facts))
+    assert check.share == found / len(facts)
 
 
 @pytest.mark.parametrize(
@@ -43,5 +46,17 @@ def test_facts_are_found_as_whole_values(facts, answer, found):
     ],
 )
 def test_a_refusal_admits_not_knowing_and_offers_a_person(answer, declined):
-    graded = grade(question(), answer)
-    assert graded.declined is graded.right is declined
+    check = check_facts(question(), answer)
+    assert check.declined is check.right is check.rightly_declined is declined
+    assert check.wrongly_answered is not declined
+    assert check.share is None
+    assert not check.strict, "nothing was required"
+
+
+def test_a_refusal_is_wrong_where_there_is_an_answer():
+    refusal = "The help centre does not say; a person can help."
+    assert check_facts(question(("€39",)), refusal).wrongly_declined
+    assert not check_facts(question(), refusal).wrongly_declined
+    assert not check_facts(question(("€39",)), "It costs €390.").wrongly_declined
+    complete = FactCheck(facts_found=1, facts_required=1, declined=True)
+    assert complete.right and not complete.wrongly_declined, "it only sounded like a refusal"
