@@ -38,9 +38,8 @@ def krippendorff_alpha(
 
 
 def cohen_kappas(raters: Sequence[str], items: Labels, choices: Sequence[str]) -> dict[tuple[str, str], float]:
-    """Cohen's kappa of each two raters, over the items that both have voted on; pairs without such items are absent.
-
-    Not a number where both always chose one and the same. Source: Cohen, "A coefficient of agreement for nominal
+    """Cohen's kappa of each two raters, over the items that both have voted on; pairs without such items, and
+    those who always chose one and the same, are absent. Source: Cohen, "A coefficient of agreement for nominal
     scales", 1960.
     """
     from sklearn.metrics import cohen_kappa_score
@@ -51,8 +50,8 @@ def cohen_kappas(raters: Sequence[str], items: Labels, choices: Sequence[str]) -
         both = sorted(
             {item for rater, item in votes if rater == one} & {item for rater, item in votes if rater == other}
         )
-        if both:
-            sides = [[votes[rater, item] for item in both] for rater in (one, other)]
+        sides = [[votes[rater, item] for item in both] for rater in (one, other)]
+        if len({*sides[0], *sides[1]}) > 1:
             found[one, other] = float(cohen_kappa_score(*sides))
     return found
 

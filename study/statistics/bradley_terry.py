@@ -31,7 +31,7 @@ class BradleyTerry:
 
     def difference(self, arm: str, other: str) -> Inference:
         """The log-odds that `arm` beats `other` where one of them wins. Raises ValueError for an unknown arm."""
-        return self.contrast({arm: 1.0, other: -1.0})
+        return self.contrast({arm: 1.0, other: -1.0} if arm != other else {arm: 0.0})
 
     def contrast(self, weights: Mapping[str, float]) -> Inference:
         """The weighted sum of strengths, such as an interaction; weights sum to 0, arms not named weigh nothing.

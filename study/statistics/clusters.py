@@ -22,8 +22,9 @@ RESAMPLES = 2000
 def clustered_mean(values: Values, clusters: Labels | None = None, scale: float = 0.0) -> Inference:
     """The mean of values [rows] whose error respects clusters [rows]; without clusters each row is one.
 
-    The variance is CR2 and the degrees of freedom are Satterthwaite's, both unbiased where rows are independent,
-    however unequal the clusters. Where all values agree their variance is 0, which few rows cannot show: with `scale`,
+    The variance is CR2, unbiased where rows are independent, however unequal the clusters; the degrees of freedom are
+    Satterthwaite's for the other extreme, that rows of a cluster are all the same, and one less than the number of
+    equal clusters. Where all values agree their variance is 0, which few rows cannot show: with `scale`,
     the range of a value, the error is then that of one more cluster that differs by the whole of it.
     Source: Bell and McCaffrey, "Bias reduction in standard errors for linear regression with multi-stage samples",
     2002; Imbens and Kolesár, "Robust standard errors in small samples", 2016. Raises ValueError for no rows, for values
@@ -38,8 +39,8 @@ def clustered_mean(values: Values, clusters: Labels | None = None, scale: float 
 def two_way_mean(values: Values, questions: Labels, raters: Labels, scale: float = 0.0) -> Inference:
     """The mean of values [rows] whose error respects two clusterings at once, each [rows].
 
-    The variances of both add up, less the one they share, each with CR2; degrees of freedom are Satterthwaite's over the
-    three, so that few raters widen the interval as far as they differ. Where they differ no more than votes do
+    The variances of both add up, less the one they share, each with CR2; degrees of freedom are Satterthwaite's over
+    the three, so that few raters widen the interval as far as they differ. Where they differ no more than votes do
     anyway, the error is that of the questions alone, as it is with one rater, of whom alone it then speaks. With two
     raters who differ the interval is too short still.
     Source: Cameron, Gelbach and Miller, "Robust inference with multiway clustering", 2011; Satterthwaite, "An
@@ -62,8 +63,9 @@ def two_way_mean(values: Values, questions: Labels, raters: Labels, scale: float
 def bootstrap_mean(values: Values, clusters: Labels | None = None, level: float = LEVEL) -> Estimate:
     """The mean of values [rows] with the bootstrap's percentile interval; whole clusters [rows] are drawn.
 
-    Percentiles are moved outwards as far as t with as many degrees as clusters less one asks, or few clusters would
-    give too short an interval; with one cluster both ends are the mean. Seeded, so that a figure can be told again.
+    Percentiles are moved outwards as far as t with the degrees of `clustered_mean` asks, or few or unequal clusters
+    would give too short an interval; with one cluster both ends are the mean. Seeded, so that a figure can be told
+    again.
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13; Hesterberg, "What teachers
     should know about the bootstrap", 2015, section 3.3. Raises ValueError as `clustered_mean` does.
     """
@@ -76,7 +78,8 @@ def bootstrap_mean(values: Values, clusters: Labels | None = None, level: float 
     count = len(sizes)
     if count == 1:
         return Estimate(middle, middle, middle)
-    tail = ndtr(-((count / (count - 1)) ** 0.5) * quantile((1 + level) / 2, count - 1))
+    _, degrees = _variance(rows - middle, groups)
+    tail = ndtr(-((count / (count - 1)) ** 0.5) * quantile((1 + level) / 2, degrees))
     drawn = bootstrap(
         (np.bincount(groups, rows), sizes),
         lambda sums, counts, axis: sums.sum(axis) / counts.sum(axis),
@@ -116,10 +119,15 @@ def _checked(values: Values, *labels: Labels | None) -> tuple[np.ndarray, list[n
 
 def _variance(residuals: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
     """CR2 variance of a mean, from residuals [rows] around it, with its degrees of freedom."""
-    rows, sizes, sums = len(residuals), np.bincount(groups), np.bincount(groups, residuals)
+    rows, sizes, sums = len(residuals), np.bincount(groups).astype(float), np.bincount(groups, residuals)
     if len(sizes) == 1:
         return float("inf"), 1.0
-    weights = 1 / (1 - sizes / rows)  # a cluster's sum varies less around the mean the more of the rows it holds
-    spread = weights * sizes**2
-    degrees = rows**2 / ((sizes**2).sum() + (spread.sum() ** 2 - (spread**2).sum()) / rows**2)
-    return float((sums**2 * weights).sum()) / rows**2, float(degrees)
+    shares, squares = sizes / rows, sizes**2
+    weights = 1 / (1 - shares)  # a cluster's sum varies less around the mean the more of the rows it holds
+    # The sums' covariance around the mean is diag(squares) - outer, where outer is of rank 2: basis @ middle @ basis.T.
+    basis, middle = np.stack([shares, squares], axis=1), np.array([[-squares.sum(), 1.0], [1.0, 0.0]])
+    outer = shares * (2 * squares - squares.sum() * shares)
+    product = middle @ basis.T @ (weights[:, None] * basis)
+    trace = (weights * (squares - outer)).sum()
+    trace_of_square = (weights**2 * squares * (squares - 2 * outer)).sum() + (product @ product).trace()
+    return float((sums**2 * weights).sum()) / rows**2, float(trace**2 / trace_of_square)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import numpy as np
 
 from study.statistics.clusters import Values, two_way_mean
 from study.statistics.estimate import LEVEL, Inference
 
-STEPS = 12  # points between two sizes at which the curve is looked at
+STEPS = 24  # points between two sizes at which the curve is looked at
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ def learning_curve(sizes: Sequence[int], scores: np.ndarray, other: Values, leve
     two at least, and the other arm's scores [questions] of the same questions.
 
     Between sizes, scores are on a straight line over log(1 + rows). The crossover is where the curve, made to rise by
-    isotonic regression, meets the other arm; its interval holds the rows at which a difference of 0 cannot be ruled
-    out, as Fieller's does for a ratio. Errors are over seeds and questions at once (`two_way_mean`): a bootstrap of
-    three seeds would leave a third of their variance out.
+    isotonic regression, meets the other arm. Its interval holds the rows at which a difference of 0 cannot be ruled
+    out, as Fieller's does for a ratio: up to its low end fine-tuning is surely behind, at its high end surely ahead. Errors are over seeds and questions at once (`two_way_mean`): a bootstrap
+    of three seeds would leave a third of their variance out.
     Source: Fieller, "Some problems in interval estimation", 1954; Barlow and others, "Statistical Inference under Order
     Restrictions", 1972; Viering and Loog, "The shape of learning curves", 2023. Raises ValueError for shapes that do
     not fit and sizes that do not rise.
@@ -70,17 +70,25 @@ def _crossover(sizes: Sequence[int], ahead: np.ndarray, level: float) -> Crossov
 
     logs = np.log1p(sizes)
     grid = np.unique(np.concatenate([np.linspace(*ends, STEPS + 1) for ends in pairwise(logs)]))
-    rising = np.interp(grid, logs, isotonic_regression(ahead.mean(axis=(0, 2))))
     bands = [_over_seeds(_between(logs, ahead, point)).interval(level) for point in grid]
+    meeting = _first_rise(logs, isotonic_regression(ahead.mean(axis=(0, 2))))
+    rows = np.expm1(grid)
+    behind = list(takewhile(lambda place: bands[place].high < 0, range(len(grid))))
+    met = int(np.searchsorted(grid, logs[-1] if meeting is None else meeting))
+    before = [place for place in range(met, len(grid)) if bands[place].low > 0]
     return Crossover(
-        rows=_first(grid, rising >= 0),
-        low=_first(grid, np.array([band.high >= 0 for band in bands])),
-        high=_first(grid, np.logical_and.accumulate([band.low > 0 for band in bands[::-1]])[::-1]),
+        rows=None if meeting is None else float(np.expm1(meeting)),
+        low=None if len(behind) == len(grid) else float(rows[behind[-1]]) if behind else 0.0,
+        high=float(rows[before[0]]) if before else None,
     )
 
 
-def _first(grid: np.ndarray, true: np.ndarray) -> float | None:
-    return float(np.expm1(grid[true.argmax()])) if true.any() else None
+def _first_rise(points: np.ndarray, rising: np.ndarray) -> float | None:
+    """Where a broken line that never falls gets to 0, or None."""
+    if rising[-1] < 0:
+        return None
+    right = int((rising >= 0).argmax())
+    return float(np.interp(0, rising[right - 1 : right + 1], points[right - 1 : right + 1])) if right else points[0]
 
 
 def _between(logs: np.ndarray, ahead: np.ndarray, point: float) -> np.ndarray:
