@@ -43,8 +43,9 @@ def learning_curve(sizes: Sequence[int], scores: np.ndarray, other: Values, leve
 
     Between sizes, scores are on a straight line over log(1 + rows). The crossover is where the curve, made to rise by
     isotonic regression, meets the other arm. Its interval holds the rows at which a difference of 0 cannot be ruled
-    out, as Fieller's does for a ratio: up to its low end fine-tuning is surely behind, at its high end surely ahead. Errors are over seeds and questions at once (`two_way_mean`): a bootstrap
-    of three seeds would leave a third of their variance out.
+    out, as Fieller's does for a ratio: up to its low end fine-tuning is surely behind, at its high end surely ahead.
+    Errors are over seeds and questions at once (`two_way_mean`): a bootstrap of three seeds would leave a third of
+    their variance out.
     Source: Fieller, "Some problems in interval estimation", 1954; Barlow and others, "Statistical Inference under Order
     Restrictions", 1972; Viering and Loog, "The shape of learning curves", 2023. Raises ValueError for shapes that do
     not fit and sizes that do not rise.
