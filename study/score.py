@@ -12,7 +12,10 @@ from core.protocols import Backend
 from core.types import ArmSpec, Question, now
 from study.asking import ask_all
 from study.references import Reference, read_references
-from study.text_scores import METRICS, Embed, Estimate, difference, mean, score_answers
+from study.statistics.clusters import bootstrap_mean
+from study.statistics.estimate import Estimate
+from study.statistics.paired import bootstrap_difference
+from study.text_scores import METRICS, Embed, score_answers
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,12 @@ def score_arms(
         template=specs[0].template,
         failed={arm: sum(bool(one.error) for one in said if one.arm == arm) for arm in rows},
         error=next((one.error for one in said if one.error), ""),
-        arms={arm: {metric: mean(values) for metric, values in scores.items()} for arm, scores in rows.items()},
+        arms={
+            arm: {metric: bootstrap_mean(values) for metric, values in scores.items()} for arm, scores in rows.items()
+        },
         differences={
             f"{other} - {first}": {
-                metric: difference(values, rows[first][metric]) for metric, values in rows[other].items()
+                metric: bootstrap_difference(values, rows[first][metric]) for metric, values in rows[other].items()
             }
             for other in others
         },

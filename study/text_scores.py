@@ -1,4 +1,4 @@
-"""How near answers come to the answers that people gave: four scores a row, their means with intervals.
+"""How near answers come to the answers that people gave: four scores a row.
 
 All scores are larger for better answers. An answer that is empty, or failed, scores 0 in all of them.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from study.references import Reference
@@ -16,18 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 METRICS = ("rouge_l", "chrf", "similarity", "nearest_topic_share")
-RESAMPLES = 2000
 
 Embed = Callable[[list[str]], Any]  # texts -> unit vectors [texts, size]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over rows and its 95% interval; both ends are the mean itself where there is one row only."""
-
-    mean: float
-    low: float
-    high: float
 
 
 def score_answers(
@@ -92,32 +81,6 @@ def nearest_topic(
     return np.array(
         [float(bool(near) and near[0].topic == own.topic) for near, own in zip(others, references, strict=True)]
     )
-
-
-def mean(values: Sequence[float] | np.ndarray) -> Estimate:
-    """The mean of rows with the bootstrap's 95% percentile interval.
-
-    Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13. Raises ValueError for no rows.
-    """
-    import numpy as np
-    from scipy.stats import bootstrap
-
-    rows = np.asarray(values, float)
-    if not len(rows):
-        raise ValueError("there is no mean of no rows")
-    middle = float(rows.mean())
-    if len(rows) == 1:
-        return Estimate(middle, middle, middle)
-    # In portions, or thousands of rows would take gigabytes; seeded, so that a figure can be told again.
-    drawn = bootstrap((rows,), np.mean, n_resamples=RESAMPLES, batch=100, method="percentile", rng=1)
-    return Estimate(middle, float(drawn.confidence_interval.low), float(drawn.confidence_interval.high))
-
-
-def difference(ours: Sequence[float] | np.ndarray, theirs: Sequence[float] | np.ndarray) -> Estimate:
-    """Ours minus theirs, row by row: the bootstrap draws rows, and takes both arms' answers to the same question."""
-    import numpy as np
-
-    return mean(np.asarray(ours, float) - np.asarray(theirs, float))
 
 
 def _words(text: str) -> list[str]:

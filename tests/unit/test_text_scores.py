@@ -5,7 +5,7 @@ import pytest
 
 from core.errors import QuestionsError
 from study.references import Reference, read_references
-from study.text_scores import chrf, difference, mean, rouge_l, score_answers
+from study.text_scores import chrf, rouge_l, score_answers
 
 VECTORS = {"refund": (1, 0), "money back": (0.8, 0.6), "ship": (0, 1), "send it": (0.6, 0.8), "": (1, 0)}
 REFERENCES = [
@@ -61,24 +61,6 @@ def test_an_empty_answer_scores_nothing_and_without_topics_there_is_no_share():
     scores = score_answers([""], REFERENCES[:1], embed, REFERENCES)
     assert {name: list(rows) for name, rows in scores.items()} == {name: [0] for name in scores}
     assert "nearest_topic_share" not in score_answers(["ship"], [Reference("1", "?", "ship")], embed)
-
-
-def test_the_interval_of_a_mean_is_that_of_the_bootstrap():
-    half = mean([0, 1] * 200)
-    assert half.mean == 0.5
-    assert half.low == pytest.approx(0.5 - 1.96 * 0.5 / 20, abs=0.01)
-    assert half.high == pytest.approx(0.5 + 1.96 * 0.5 / 20, abs=0.01)
-    assert half == mean([0, 1] * 200), "told twice, it is the same"
-    one = mean([0.3])
-    assert (one.mean, one.low, one.high) == (0.3, 0.3, 0.3)
-    with pytest.raises(ValueError, match="no rows"):
-        mean([])
-
-
-def test_a_difference_is_taken_row_by_row():
-    theirs = np.linspace(0, 1, 50)
-    better = difference(theirs + 0.1, theirs)
-    assert (better.mean, better.low, better.high) == pytest.approx((0.1, 0.1, 0.1))
 
 
 @pytest.mark.parametrize(

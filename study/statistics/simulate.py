@@ -1,0 +1,284 @@
+"""Tries the statistics of this package on made-up studies whose truth is known.
+
+    python -m study.statistics.simulate --pandalm votes.csv.gz
+
+Prints one line a check: what it is, its figure, the bounds, and whether it is within them. Intervals of nominal 95%
+are to hold the truth in 93 to 97% of the studies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from study.statistics import simulated
+from study.statistics.agreement import cohen_kappas, krippendorff_alpha
+from study.statistics.bradley_terry import bradley_terry
+from study.statistics.cost import break_even, cost_per_acceptable
+from study.statistics.crossover import learning_curve
+from study.statistics.davidson import davidson_directly
+from study.statistics.equivalence import equivalence_p_value
+from study.statistics.estimate import Estimate, Inference
+from study.statistics.factorial import factorial_effects
+from study.statistics.paired import bootstrap_difference, paired_difference, permutation_p_value
+from study.statistics.planning import detectable_difference
+from study.statistics.prediction_powered import prediction_powered_mean
+from study.statistics.sequential import confidence_sequence, question_means
+from study.statistics.win_rate import Verdict, win_rate
+
+COVERAGE = (0.93, 0.97)
+SAFE = (0.93, 0.995)  # where raters do not differ, an interval that asks whether they do errs on the safe side
+PUBLISHED_KAPPAS = (0.85, 0.86, 0.88)  # Wang and others, "PandaLM", 2024
+VERDICTS: tuple[Verdict, ...] = ("loss", "tie", "win")
+SIZES = (0, 10, 25, 50, 100, 200, 400)
+RISING = tuple(0.8 - 0.5 * (1 + size) ** -0.4 for size in SIZES)
+CROSSING = 5**2.5 - 1  # rows at which that curve is at 0.7
+STRENGTHS = (0.0, 0.4, 0.8, 1.0)
+
+Study = Callable[[np.random.Generator], Mapping[str, bool]]  # makes one study -> whether each claim on it holds
+
+
+@dataclass(frozen=True)
+class Check:
+    """A figure and the bounds that it is to keep."""
+
+    name: str
+    figure: float
+    low: float
+    high: float
+
+    @property
+    def passed(self) -> bool:
+        return self.low <= self.figure <= self.high
+
+
+def held(study: Study, runs: int, low: float = COVERAGE[0], high: float = COVERAGE[1]) -> Iterator[Check]:
+    """The share of studies in which each claim holds."""
+    found = [study(np.random.default_rng(seed)) for seed in range(runs)]
+    for name in found[0]:
+        yield Check(name, float(np.mean([one[name] for one in found])), low, high)
+
+
+def holds(interval: Estimate | Inference, truth: float) -> bool:
+    """Whether an interval holds the truth; that of an inference is its 95% interval."""
+    ends = interval.interval() if isinstance(interval, Inference) else interval
+    return ends.low <= truth <= ends.high
+
+
+def one_rater(generator: np.random.Generator) -> dict[str, bool]:
+    rate, lead, bootstrap, ties = _win_rate(generator, 60, 1, 1, 0.0, 0.3)
+    return {
+        "win rate, 1 rater, 60 questions": rate,
+        "the same less half, t": lead,
+        "the same, bootstrap": bootstrap,
+        "share of ties, 1 rater, 60 questions": ties,
+    }
+
+
+def raters_who_differ(generator: np.random.Generator) -> dict[str, bool]:
+    five, five_lead, _, _ = _win_rate(generator, 60, 2, 5, 0.3, 0.3)
+    sure, _, _, _ = _win_rate(generator, 60, 2, 5, 0.3, 1.2)
+    three, _, _, _ = _win_rate(generator, 40, 1, 3, 0.3, 1.2)
+    return {
+        "win rate, 5 raters who differ, 60 questions twice": five,
+        "the same less half, t": five_lead,
+        "win rate, the same raters, a clear winner": sure,
+        "win rate, 3 raters who differ, 40 questions": three,
+    }
+
+
+def raters_alike(generator: np.random.Generator) -> dict[str, bool]:
+    rate, lead, bootstrap, ties = _win_rate(generator, 20, 2, 5, 0.0, 0.3)
+    return {
+        "win rate, 5 raters alike, 20 questions twice": rate,
+        "the same less half, t": lead,
+        "the same, bootstrap": bootstrap,
+        "share of ties, 5 raters alike, 20 questions twice": ties,
+    }
+
+
+def _win_rate(
+    generator: np.random.Generator, questions: int, each: int, raters: int, rater_spread: float, lead: float
+) -> tuple[bool, bool, bool, bool]:
+    made = simulated.votes(generator, questions, each, raters, rater_spread, lead)
+    rate, ties = simulated.true_rates(rater_spread, lead)
+    found = win_rate([VERDICTS[place] for place in (2 * made.points).astype(int)], made.questions, made.raters)
+    return (
+        holds(found.rate, rate),
+        holds(found.lead, rate - 0.5),
+        holds(found.bootstrap, rate),
+        holds(found.shares["tie"], ties),
+    )
+
+
+def true_strengths(questions: int = 100_000) -> np.ndarray:
+    """What Bradley-Terry finds on very many questions: differences of strengths to the first arm, the covariate."""
+    many = simulated.pair_votes(np.random.default_rng(0), STRENGTHS, questions)
+    found = bradley_terry(many.left, many.right, many.points, many.questions, many.longer).parameters
+    return np.array([*(found[: len(STRENGTHS)] - found[0]), found[-1]])
+
+
+def strengths(generator: np.random.Generator, truth: np.ndarray) -> dict[str, bool]:
+    made = simulated.pair_votes(generator, STRENGTHS, 60)
+    found = bradley_terry(made.left, made.right, made.points, made.questions, made.longer)
+    return {
+        "Bradley-Terry, difference of neighbours": holds(found.difference("arm 3", "arm 2"), truth[3] - truth[2]),
+        "Bradley-Terry, difference of extremes": holds(found.difference("arm 3", "arm 0"), truth[3]),
+        "Bradley-Terry, covariate": holds(found.coefficient(0), truth[-1]),
+    }
+
+
+def automatic_scores(generator: np.random.Generator) -> dict[str, bool]:
+    means = (0.3, 0.6, 0.55, 0.7)
+    made = simulated.facts(generator, means, 60)
+    bare, prompt, lora, both = made
+    effects = factorial_effects({"bare": bare, "prompt": prompt, "lora": lora, "lora+prompt": both})
+    paid = generator.gamma(4, 1, size=60) * (1 + both)
+    acceptable = (both == 1).astype(float)
+    per_acceptable = cost_per_acceptable(paid, acceptable)
+    saving = paired_difference(generator.gamma(4, 1.25, size=60), generator.gamma(4, 1, size=60), scale=0)
+    paid_back = break_even(1000, saving)
+    return {
+        "paired difference": holds(paired_difference(both, prompt), 0.1),
+        "paired difference, bootstrap": holds(bootstrap_difference(both, prompt), 0.1),
+        "effect of retrieval": holds(effects["retrieval"], 0.225),
+        "effect of the adapter": holds(effects["adapter"], 0.175),
+        "interaction (-0.15 in truth)": holds(effects["interaction"], -0.15),
+        "cost per acceptable answer": per_acceptable is None
+        or holds(per_acceptable, 6.8 / simulated.true_all_right(0.7)),
+        "break-even volume": (paid_back.low or np.inf) <= 1000 <= (paid_back.high or np.inf),
+    }
+
+
+def topics(generator: np.random.Generator) -> dict[str, bool]:
+    """15 topics of 1 to 12 questions, which share their luck."""
+    topic = np.repeat(np.arange(15), generator.integers(1, 13, size=15))
+    ours = generator.normal(0.1, 0.2, size=15)[topic] + generator.normal(0, 0.3, size=len(topic))
+    nothing = np.zeros_like(ours)
+    return {
+        "paired difference, 15 unequal topics": holds(paired_difference(ours, nothing, topic), 0.1),
+        "paired difference, 15 unequal topics, bootstrap": holds(bootstrap_difference(ours, nothing, topic), 0.1),
+    }
+
+
+def judge(generator: np.random.Generator) -> dict[str, bool]:
+    """A judge who agrees with people mostly, and is too kind."""
+    leaning = generator.normal(size=400)
+    people = (leaning + 0.5 * generator.normal(size=400) > 0).astype(float)
+    judged = (leaning + 0.5 * generator.normal(size=400) > -0.5).astype(float)
+    return {"prediction-powered mean": holds(prediction_powered_mean(people[:50], judged[:50], judged[50:]), 0.5)}
+
+
+def learning(generator: np.random.Generator) -> dict[str, bool]:
+    scores, other = simulated.curves(generator, RISING, 0.7, 3, 80)
+    found = learning_curve(SIZES, scores, other)
+    crossover = found.crossover
+    return {
+        "crossover in training rows": (np.inf if crossover.low is None else crossover.low)
+        <= CROSSING
+        <= (np.inf if crossover.high is None else crossover.high),
+        "score at 100 training rows": holds(found.scores[4], RISING[4]),
+        "slope at the end": holds(found.slope, (RISING[-1] - RISING[-2]) / np.log2(401 / 201)),
+    }
+
+
+def agreement(generator: np.random.Generator, truth: float) -> dict[str, bool]:
+    alpha = _alpha(generator, 60, 200)
+    return {"Krippendorff's alpha": alpha is not None and holds(alpha, truth)}
+
+
+def _alpha(generator: np.random.Generator, items: int, resamples: int) -> Estimate | None:
+    """Three raters, each of whom takes 40% of the items at random for another choice."""
+    true = generator.integers(3, size=items)
+    voted = np.where(generator.random((3, items)) < 0.4, generator.integers(3, size=(3, items)), true)
+    raters, item = np.indices(voted.shape)
+    return krippendorff_alpha(
+        raters.ravel().astype(str).tolist(), item.ravel(), voted.ravel().astype(str).tolist(), resamples=resamples
+    )
+
+
+def false_alarms(generator: np.random.Generator) -> dict[str, bool]:
+    """Arms that are the same, and an interval that leaves this out at any of 300 looks."""
+    made = simulated.votes(generator, 300, 2, 5, 0.0, 0.0)
+    arrival = generator.permutation(600)
+    observed = question_means(made.points[arrival], made.questions[arrival], dict.fromkeys(map(str, range(300)), 2))
+    found = confidence_sequence(observed)
+    return {
+        "false alarm, confidence sequence, 300 looks": bool(((found.low > 0.5) | (found.high < 0.5)).any()),
+    }
+
+
+def wrong_claims(generator: np.random.Generator) -> dict[str, bool]:
+    """Tests of what is not so: arms that are the same, and arms that are just as far apart as matters."""
+    one, other = simulated.facts(generator, (0.5, 0.5), 40)
+    apart, farther = simulated.facts(generator, (0.45, 0.55), 200)
+    return {
+        "false alarm, paired t test": paired_difference(one, other).p_value() < 0.05,
+        "false alarm, permutation test": permutation_p_value(one, other) < 0.05,
+        "false alarm, equivalence at the margin": equivalence_p_value(paired_difference(apart, farther), 0.1) < 0.05,
+    }
+
+
+def power(generator: np.random.Generator) -> dict[str, bool]:
+    lead = detectable_difference(50, 2, 0.5, spread=1.0)
+    votes = lead + generator.normal(0, 0.5**0.5, size=(50, 1)) + generator.normal(0, 0.5**0.5, size=(50, 2))
+    return {"power at the detectable difference": paired_difference(votes.mean(1), np.zeros(50)).p_value() < 0.05}
+
+
+def bradley_terry_gap() -> float:
+    """The largest difference from the independent implementation, over strengths, tie and covariate."""
+    made = simulated.pair_votes(np.random.default_rng(3), STRENGTHS, 100)
+    found = bradley_terry(made.left, made.right, made.points, made.questions, made.longer).parameters
+    ours = np.concatenate([found[:4] - found[0], found[4:]])
+    return float(abs(ours - davidson_directly(made.left, made.right, made.points, made.longer)).max())
+
+
+def published_kappas(file: Path) -> Iterator[Check]:
+    """Of PandaLM's three raters; the paper gives two digits."""
+    with gzip.open(file, "rt", encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    kappas = cohen_kappas(
+        [one["rater"] for one in rows], [one["item"] for one in rows], [one["winner"] for one in rows]
+    )
+    for (pair, kappa), published in zip(sorted(kappas.items(), key=lambda one: one[1]), PUBLISHED_KAPPAS, strict=True):
+        yield Check(f"PandaLM, kappa of {' and '.join(pair)}", kappa, published - 0.005, published + 0.005)
+
+
+def checks(runs: int, pandalm: Path | None) -> Iterator[Check]:
+    yield Check("Bradley-Terry, gap to independent code", bradley_terry_gap(), 0, 1e-6)
+    for study in (one_rater, raters_who_differ, automatic_scores, topics, judge, learning):
+        yield from held(study, runs)
+    yield from held(raters_alike, runs, *SAFE)
+    yield from held(partial(strengths, truth=true_strengths()), runs)
+    many = _alpha(np.random.default_rng(0), 200_000, 1)
+    yield from held(partial(agreement, truth=many.mean if many else 0.0), runs)
+    yield from held(false_alarms, runs, 0.0, 0.05)
+    yield from held(wrong_claims, runs, 0.03, 0.07)
+    yield from held(power, runs, 0.77, 0.83)
+    if pandalm:
+        yield from published_kappas(pandalm)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=1000, help="studies that each interval is tried on")
+    parser.add_argument("--pandalm", type=Path, metavar="FILE", help="PandaLM's votes, whose kappas are published")
+    options = parser.parse_args()
+    failed = 0
+    for check in checks(options.runs, options.pandalm):
+        failed += not check.passed
+        bounds = f"{check.low:g} to {check.high:g}"
+        print(f"{'ok' if check.passed else 'NO':<4}{check.figure:>9.3g}  {bounds:<16}{check.name}", flush=True)
+    return min(failed, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""Made-up studies whose truth is known, with rows that belong together as those of real ones do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+TIE_BAND = 0.35  # a difference between two answers that a rater does not see
+
+
+@dataclass(frozen=True)
+class Votes:
+    """Votes on one pair of arms [votes]: points of the first arm (1, 0.5, 0) and who voted on what."""
+
+    points: np.ndarray
+    questions: np.ndarray
+    raters: np.ndarray
+
+
+def votes(
+    generator: np.random.Generator, questions: int, each: int, raters: int, rater_spread: float, lead: float
+) -> Votes:
+    """`each` votes on every question by different raters of a panel; a question leans with a spread of 0.7."""
+    question = np.repeat(np.arange(questions), each)
+    rater = np.argsort(generator.random((questions, raters)), axis=1)[:, :each].ravel()
+    leaning = lead + 0.7 * generator.normal(size=questions)[question] + generator.normal(size=len(question))
+    leaning += rater_spread * generator.normal(size=raters)[rater]
+    return Votes((np.sign(np.where(abs(leaning) < TIE_BAND, 0, leaning)) + 1) / 2, question, rater)
+
+
+def true_rates(rater_spread: float, lead: float) -> tuple[float, float]:
+    """The win rate of such votes counting ties half, and the share of ties."""
+    from scipy.stats import norm
+
+    spread = (1 + 0.7**2 + rater_spread**2) ** 0.5
+    below, above = norm.cdf((-TIE_BAND - lead) / spread), norm.sf((TIE_BAND - lead) / spread)
+    return float((1 + above - below) / 2), float(1 - above - below)
+
+
+def facts(generator: np.random.Generator, means: Sequence[float], questions: int) -> np.ndarray:
+    """The share of three facts that each arm gets right [arms, questions], of true means [arms] between 0 and 1.
+
+    Questions are hard or easy for all arms, and each arm has its own luck with each.
+    """
+    hardness = generator.normal(size=questions) + 0.5 * generator.normal(size=(len(means), questions))
+    return _right(generator, np.asarray(means)[:, None], hardness, 1.25)
+
+
+def true_all_right(mean: float) -> float:
+    """The share of answers that get all three of these facts right, of an arm whose true mean is `mean`."""
+    from scipy.special import ndtr, ndtri
+
+    points, weights = np.polynomial.hermite_e.hermegauss(60)
+    level = ndtri(mean) * 2.25**0.5
+    return float((ndtr(level - 1.25**0.5 * points) ** 3 * weights).sum() / weights.sum())
+
+
+def curves(
+    generator: np.random.Generator, means: Sequence[float], other: float, seeds: int, questions: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Such shares of adapters [seeds, sizes, questions] whose true means rise with size [sizes], seeds apart by about
+    5 points; and of another arm [questions]."""
+    question = generator.normal(size=questions)
+    luck = 0.15 * generator.normal(size=(seeds, len(means), 1))
+    hardness = question + luck + 0.5 * generator.normal(size=(seeds, len(means), questions))
+    ours = _right(generator, np.asarray(means)[:, None], hardness, 1.25 + 0.15**2)
+    return ours, _right(generator, np.asarray(other), question + 0.5 * generator.normal(size=questions), 1.25)
+
+
+def _right(generator: np.random.Generator, means: np.ndarray, hardness: np.ndarray, variance: float) -> np.ndarray:
+    from scipy.special import ndtri
+
+    level = ndtri(means) * (1 + variance) ** 0.5
+    return (generator.normal(size=(3, *hardness.shape)) < level - hardness).mean(axis=0)
+
+
+@dataclass(frozen=True)
+class PairVotes:
+    """Votes on pairs of several arms [votes], with a covariate of each."""
+
+    left: list[str]
+    right: list[str]
+    points: np.ndarray
+    questions: np.ndarray
+    longer: np.ndarray
+
+
+def pair_votes(
+    generator: np.random.Generator, strengths: Sequence[float], questions: int, spread: float = 0.7, tie: float = -0.5
+) -> PairVotes:
+    """Three votes on each question, of pairs drawn at random; strengths vary between questions by `spread`."""
+    votes = 3 * questions
+    question = np.repeat(np.arange(questions), 3)
+    left = generator.integers(len(strengths), size=votes)
+    right = (left + generator.integers(1, len(strengths), size=votes)) % len(strengths)
+    strength = np.asarray(strengths) + spread * generator.normal(size=(questions, len(strengths)))
+    longer = generator.normal(size=votes)
+    odds = strength[question, left] - strength[question, right] + 0.3 * longer
+    chances = np.exp(np.stack([odds / 2, np.full(votes, tie), -odds / 2], axis=1))
+    chances /= chances.sum(axis=1, keepdims=True)
+    outcome = (generator.random(votes)[:, None] > chances.cumsum(axis=1)).sum(axis=1)
+    names = [f"arm {number}" for number in range(len(strengths))]
+    return PairVotes(
+        [names[one] for one in left], [names[one] for one in right], 1 - outcome / 2, question, longer[:, None]
+    )
