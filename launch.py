@@ -6,7 +6,7 @@ python3 launch.py ask "Where is my bike?"  one answer in the terminal
 python3 launch.py index docs/              make documents findable
 python3 launch.py data past.csv             what transcripts are like, before training
 python3 launch.py train velomoor           train an adapter on transcripts
-python3 launch.py study                    the share of test questions each arm gets right
+python3 launch.py study                    which arm to use, with honest intervals
 python3 launch.py score velomoor --test FILE  how near its answers come to reference answers
 python3 launch.py export transcripts.jsonl what was said and how it was rated
 python3 launch.py test                     all checks and tests
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from backends.adapter_folder import AdapterFolder
     from backends.engine.model import LocalModel
     from core.parts import Parts
+
+MARGIN = "the smallest difference that matters, in points of 100 (default: 5)"
 
 
 def compose(settings: Settings) -> Parts:
@@ -221,14 +223,18 @@ def _run(settings: Settings, options: argparse.Namespace, kind: RunKind) -> int:
 
 
 def study(settings: Settings, options: argparse.Namespace) -> int:
-    """Answers test questions on each arm and prints the share whose facts are right."""
+    """Answers test questions on each arm, grades the answers, and says which arm to use, or that it cannot be told."""
     from study.run import answer_all, print_shares
+    from study.verdict import print_verdict, verdict
 
     parts = compose(settings)
     index_knowledge(parts)
     questions = settings.path("questions")
     specs = [ArmSpec(name, settings.template, settings.adapter) for name in options.arms]
-    print_shares(answer_all(parts.desk.backend, questions, specs, Path(options.out), options.limit, settings.slots))
+    graded = answer_all(parts.desk.backend, questions, specs, Path(options.out), options.limit, settings.slots)
+    print_shares(graded)
+    if len(specs) > 1 and len(graded) >= 2 * len(specs):
+        print_verdict(verdict(graded, options.margin / 100))
     return 0
 
 
@@ -270,6 +276,13 @@ def test(_: Settings, options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def points(text: str) -> int:
+    """A whole number from 1 to 99, for argparse."""
+    if not text.isdigit() or not 1 <= int(text) <= 99:
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 1 to 99")
+    return int(text)
+
+
 def parse(argv: list[str]) -> argparse.Namespace:
     """The command line as a namespace; settings that were not given are absent from it."""
     shared = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
@@ -300,6 +313,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         add_training_arguments(command(run, run.__name__.replace("_", "-")), run.__name__)
     studying = command(study, "study")
     studying.add_argument("--arms", nargs="+", choices=ARM_NAMES, default=list(ARM_NAMES))
+    studying.add_argument("--margin", type=points, default=5, help=MARGIN)
     studying.add_argument("--limit", type=int, default=0, help="only this many questions, spread evenly; 0: all")
     studying.add_argument("--out", default=str(ROOT / "data/study.jsonl"), metavar="FILE", help="where answers go")
     scoring = command(score, "score")
