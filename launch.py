@@ -235,12 +235,15 @@ def study(settings: Settings, options: argparse.Namespace) -> int:
     print_shares(graded)
     if len(specs) > 1 and len(graded) >= 2 * len(specs):
         print_verdict(verdict(graded, options.margin / 100))
+    if any(spec.uses_adapter for spec in specs):
+        warn_of_leaks(settings, adapter_folder(settings), settings.adapter, [one.question.question for one in graded])
     return 0
 
 
 def score(settings: Settings, options: argparse.Namespace) -> int:
     """Compares each arm's answers to test questions with the reference answers; the figures go on the card."""
     from backends.embedding import MiniLM
+    from study.references import read_references
     from study.score import print_scores, score_arms
 
     adapters = adapter_folder(settings)
@@ -251,8 +254,26 @@ def score(settings: Settings, options: argparse.Namespace) -> int:
     embed, out = MiniLM().embed_documents, Path(options.out)
     scores = score_arms(parts.desk.backend, Path(options.test), specs, embed, out, options.limit, settings.slots)
     print_scores(scores)
-    adapters.annotate(options.name, "scores", asdict(scores))
+    seen = warn_of_leaks(
+        settings, adapters, options.name, [one.question for one in read_references(Path(options.test))]
+    )
+    adapters.annotate(options.name, "scores", asdict(scores) | {"seen_in_training": seen})
     return 0
+
+
+def warn_of_leaks(settings: Settings, adapters: AdapterFolder, name: str, questions: list[str]) -> int:
+    """Says so when an adapter has seen test questions; returns how many of these."""
+    from finetune.examples import seen_in_training
+
+    card = adapters.card(name)
+    seen = seen_in_training(settings.path("data") / "runs", card, questions)
+    kept = card.get("leaks_kept") or 0
+    if seen or kept:
+        print(
+            f"! The adapter '{name}' was trained on rounds that nearly repeat test questions ({seen} of these "
+            f"{len(questions)}; {kept} kept when it was trained): what it is given here is partly memory."
+        )
+    return seen
 
 
 def export(settings: Settings, options: argparse.Namespace) -> int:

@@ -64,9 +64,11 @@ class AdapterFolder:
             _write_card(self.path(name), self.card(name) | {key: value})
 
     def rename(self, name: str, new_name: str) -> None:
-        """Raises UnknownAdapter, AdapterError for a bad or taken name."""
+        """Raises UnknownAdapter, AdapterError for a bad or taken name, or when something needs it under this one."""
         with self._changing:
             card = self.card(name)
+            if reason := self._needed_by(name):
+                raise AdapterError(f"The adapter '{name}' cannot be renamed: {reason}")
             self.check_new_name(new_name)
             self.path(name).rename(self.folder / new_name)
             if card:

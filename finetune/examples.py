@@ -15,6 +15,8 @@ from core.personal_data import redact
 from core.protocols import Retriever, Store, Templates
 from core.training import DataReport, Plan, Progress, Round
 from core.types import Passage, Template, TranscriptFilter, Turn
+from finetune.data.findings import own_contacts, redacted
+from finetune.data.near_duplicates import matches
 from finetune.data.report import check_trainable, prepare
 from finetune.preferences import Rated, judgements, preferences
 from finetune.rows import preference_row, round_row, training_rows
@@ -35,6 +37,7 @@ class Checked:
     train: list[Round]
     validation: list[Round]
     rated: Mapping[int, Rated]
+    own: frozenset[str]  # the company's contacts, which are no personal data
 
 
 class Examples:
@@ -70,7 +73,7 @@ class Examples:
         check_trainable(checked.report, plan.choices)
         template = self.templates.get(plan.template or self.template)
         parent = self._parent(plan)
-        replayed, old = self._of_parent(plan, len(checked.train)) if parent else ([], [])
+        replayed, old = self._of_parent(plan, checked) if parent else ([], [])
         if progress:
             progress(0.9, "rendering the rows")
         if plan.method == "sft":
@@ -93,7 +96,7 @@ class Examples:
             "rows": len(train),
             "data_hash": checked.report.data_hash,
             "data": _summary(checked.report),
-            "leaks_kept": checked.report.leaks_in_all if plan.choices.leaks == "keep" else 0,
+            "leaks_kept": self._leaks_kept(plan, checked.report),
         }
         files = {
             TRAIN: train,
@@ -101,7 +104,8 @@ class Examples:
             OLD: [round_row(one, self._prompt(one, template)) for one in old],
             GENERAL: self._general(template),
             PROBES: self._probes(checked.validation, template),
-            ROUNDS: [_stored(one, "train") for one in [*checked.train, *replayed]]
+            # A rated answer that nobody wanted is nothing to learn from again.
+            ROUNDS: [_stored(one, "train") for one in [*checked.train, *replayed] if _wanted(one, checked.rated)]
             + [_stored(one, "validation") for one in checked.validation],
             REPORT: [dataclasses.asdict(checked.report)],
         }
@@ -130,7 +134,7 @@ class Examples:
         report, train, validation = prepare(
             rounds, left_out, plan.choices, self.test_questions(), tokens, self.model.context_tokens, progress
         )
-        return Checked(report, train, validation, rated)
+        return Checked(report, train, validation, rated, own_contacts(rounds))
 
     def _rendered(self, rounds: Sequence[Round], template: Template, plan: Plan) -> Rows:
         share, seed = plan.recipe.passages_share, plan.recipe.seed
@@ -143,7 +147,7 @@ class Examples:
             answer = rated.chosen or rated.rejected
             assert answer
             prompt = self._prompt(one, template, answer.passages)
-            clean = (lambda text: redact(text)[0]) if plan.choices.redact else str
+            clean = (lambda text: redact(text, checked.own)[0]) if plan.choices.redact else str
             rows.append(preference_row(rated, prompt, clean))
         return rows
 
@@ -157,23 +161,41 @@ class Examples:
         path = self.model.adapter_folder.path(plan.parent).resolve()
         return {"name": plan.parent, "hash": self.model.adapter_hash(plan.parent), "path": str(path)}
 
-    def _of_parent(self, plan: Plan, count: int) -> tuple[list[Round], list[Round]]:
-        """Rounds that the parent adapter was trained on, drawn for replay, and those it was validated on."""
+    def _leaks_kept(self, plan: Plan, report: DataReport) -> int:
+        """The rounds of this training and of those before it that nearly repeat a test question."""
+        before = self.model.adapter_folder.card(plan.parent).get("leaks_kept") if plan.parent else 0
+        kept = report.leaks_in_all if plan.choices.leaks == "keep" else 0
+        return kept + (before if isinstance(before, int) else 0)
+
+    def _of_parent(self, plan: Plan, checked: Checked) -> tuple[list[Round], list[Round]]:
+        """Rounds that the parent adapter was trained on, drawn for replay, and those it was validated on.
+
+        What is replayed passes the same guards as what is new. Ratings are trained on without replay.
+        """
         assert plan.parent
         run = str(self.model.adapter_folder.card(plan.parent).get("run") or "")
         file = self.runs / run / ROUNDS
-        if not run or not file.exists():
-            if plan.replay_share:
+        if not run or Path(run).name != run or not file.exists():
+            if plan.replay_share and plan.method == "sft":
                 raise TrainingError(
                     f"The rounds that the adapter '{plan.parent}' was trained on are not kept here, so that none can "
                     "be replayed; set the replay share to 0, or add them to the files."
                 )
             return [], []
         stored = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        old = [_round(row) for row in stored if row["part"] == "validation"]
+        if plan.method != "sft":
+            return [], old
         train = [_round(row) for row in stored if row["part"] == "train"]
-        wanted = min(len(train), round(count * plan.replay_share))
+        apart = [one.question for one in checked.validation]
+        apart += self.test_questions() if plan.choices.leaks != "keep" else []
+        near = matches([one.question for one in train], apart)
+        train = [one for place, one in enumerate(train) if place not in near]
+        wanted = min(len(train), round(len(checked.train) * plan.replay_share))
         replayed = random.Random(plan.recipe.seed).sample(train, wanted)
-        return replayed, [_round(row) for row in stored if row["part"] == "validation"]
+        if plan.choices.redact:
+            replayed = [redacted(one, checked.own) for one in replayed]
+        return replayed, old
 
     def _general(self, template: Template) -> Rows:
         lines = GENERAL_SUPPORT.read_text(encoding="utf-8").splitlines()
@@ -192,10 +214,24 @@ class Examples:
         ]
 
 
+def seen_in_training(runs: Path, card: Mapping[str, Any], questions: Sequence[str]) -> int:
+    """How many of the questions nearly repeat a round that an adapter was trained on, as far as its run is kept."""
+    run = str(card.get("run") or "")
+    file = runs / run / ROUNDS
+    if not run or Path(run).name != run or not file.exists():
+        return 0
+    stored = map(json.loads, file.read_text(encoding="utf-8").splitlines())
+    return len(matches(list(questions), [row["question"] for row in stored if row["part"] == "train"]))
+
+
 def _summary(report: DataReport) -> dict[str, Any]:
     """The report's figures, without its examples."""
     kept = dataclasses.asdict(report)
     return {name: value for name, value in kept.items() if name not in ("contradictions", "leaks", "boilerplate")}
+
+
+def _wanted(one: Round, rated: Mapping[int, Rated]) -> bool:
+    return one.row not in rated or rated[one.row].chosen is not None
 
 
 def _stored(one: Round, part: str) -> dict[str, Any]:

@@ -7,7 +7,9 @@ only the best third of what came so far goes on.
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
+from pathlib import Path
 from typing import Any
 
 from core.training import RunStatus
@@ -41,8 +43,10 @@ def sweep(run: RunFolder) -> tuple[RunStatus, str, dict[str, Any]]:
         load_if_exists=True,
         pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=REDUCTION),
     )
-    pairs = [(float(f"{plan.recipe.learning_rate * factor:.2g}"), rank) for factor in RATE_FACTORS for rank in RANKS]
-    run.forget_after(-1)
+    rates = [float(f"{plan.recipe.learning_rate * factor:.2g}") for factor in RATE_FACTORS]
+    pairs = [(rate, rank) for rate in rates for rank in _ranks(setup)]
+    kept = {trial.number for trial in _ended(study)}
+    run.write_rows(LOG, [row for row in run.rows(LOG) if row["trial"] in kept])
     for rate, rank in pairs:
         if run.asked_to_stop():
             break
@@ -98,15 +102,24 @@ def _try(run: RunFolder, trial: Any, pairs: int) -> float:
                 raise Stopped
             return control
 
+    done = len(_ended(trial.study))
     run.say(
         "running",
-        f"Pair {trial.number + 1} of {pairs}: learning rate {rate:g}, rank {rank}",
-        step=trial.number,
+        f"Pair {done + 1} of {pairs}: learning rate {rate:g}, rank {rank}",
+        step=done,
         total_steps=pairs,
     )
     trainer.add_callback(Report())
     trainer.train()
     return min(measured)
+
+
+def _ranks(setup: dict[str, Any]) -> tuple[int, ...]:
+    """Those to try; an adapter that is continued keeps its own."""
+    if not setup.get("parent"):
+        return RANKS
+    config = json.loads((Path(setup["parent"]["path"]) / "adapter_config.json").read_text(encoding="utf-8"))
+    return (int(config["r"]),)
 
 
 def _ended(study: Any) -> list[Any]:
@@ -128,4 +141,4 @@ def _table(study: Any) -> list[dict[str, Any]]:
         }
         for trial in _ended(study)
     ]
-    return sorted(rows, key=lambda row: (row["pruned"], row["eval_loss"] or math.inf))
+    return sorted(rows, key=lambda row: (row["pruned"], math.inf if row["eval_loss"] is None else row["eval_loss"]))

@@ -29,7 +29,7 @@ def train(run: RunFolder) -> tuple[RunStatus, str, dict[str, Any]]:
     """
     from transformers import EarlyStoppingCallback
 
-    from finetune.watch import Watch
+    from finetune.watch import Ended, Watch
 
     plan, setup = run.plan, run.setup
     check_base(setup)
@@ -47,7 +47,11 @@ def train(run: RunFolder) -> tuple[RunStatus, str, dict[str, Any]]:
     trainer.accelerator.wait_for_everyone()
     trainer.add_callback(Watch(run, trainer))
     if plan.recipe.patience:
-        trainer.add_callback(EarlyStoppingCallback(plan.recipe.patience))
+        stopping = EarlyStoppingCallback(plan.recipe.patience)
+        stopping.early_stopping_patience_counter = evaluations_without_progress(checkpoint) if checkpoint else 0
+        trainer.add_callback(stopping)
+        if stopping.early_stopping_patience_counter >= plan.recipe.patience:
+            trainer.add_callback(Ended())
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if not first:
         return "done", "", {}
@@ -78,6 +82,16 @@ def last_checkpoint(folder: Path) -> Path | None:
         except (OSError, ValueError):
             shutil.rmtree(path, ignore_errors=True)
     return None
+
+
+def evaluations_without_progress(checkpoint: Path) -> int:
+    """How many evaluations in a row up to a checkpoint were no better than the best before them."""
+    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    best, count = math.inf, 0
+    for row in state["log_history"]:
+        if "eval_loss" in row:
+            best, count = (row["eval_loss"], 0) if row["eval_loss"] < best else (best, count + 1)
+    return count
 
 
 def step_of(checkpoint: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,14 +43,16 @@ def build_trainer(
 ) -> Trainer:
     """A trainer ready to run. Checkpoints go to `out`; the best one by validation loss is in force at the end.
 
-    `max_steps` ends it before the recipe's epochs do; -1: never.
+    `max_steps` ends it before the recipe's epochs do; -1: never. With several processes (accelerate launch) a step
+    takes a batch of each.
     """
     import torch
     import trl
     from transformers import PrinterCallback
 
     tokenizer, model = load(base)
-    batches = -(-len(train) // recipe.batch_size)
+    processes = int(os.environ.get("WORLD_SIZE", "1"))  # each takes batches of its own
+    batches = -(-len(train) // (recipe.batch_size * processes))
     interval = max(1, batches // recipe.evaluations)
     on_gpu = torch.cuda.is_available()
     options: dict[str, Any] = {

@@ -15,6 +15,14 @@ SAMPLE_TOKENS = 60
 KEPT = ("loss", "eval_loss", "learning_rate", "grad_norm")
 
 
+class Ended(TrainerCallback):
+    """For a run that had ended early and was cut off before its adapter was saved: it needs no further training."""
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+        control.should_training_stop = True
+        return control
+
+
 class Watch(TrainerCallback):
     """Writes a run's log and state, and ends the training when a person or a loss that is no number says so."""
 
@@ -27,6 +35,7 @@ class Watch(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._begun, self._first_step = time.monotonic(), state.global_step
         self._before = self.run.view(whole=False).seconds
+        self._last = (self._begun, int(state.num_input_tokens_seen))  # a resumed run has seen tokens before
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         sampler = getattr(self.trainer, "sampler", None)

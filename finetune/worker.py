@@ -52,6 +52,8 @@ def main(folder: Path) -> int:
 
 def _work(run: RunFolder) -> tuple[Any, str, dict[str, Any]]:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # spinning threads starve the chat that runs beside
+    if "WORLD_SIZE" not in os.environ:  # one process uses one GPU; transformers would split batches over all of them
+        os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # all that is needed is in folders
     warnings.filterwarnings("ignore", category=FutureWarning)

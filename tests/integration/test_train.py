@@ -19,7 +19,7 @@ from backends.templates import TemplateLibrary
 from core.errors import AdapterError, TrainingError
 from core.training import DataChoices, Plan, Recipe
 from core.types import Answer, Arm, Chat, Decoding, Pair, Question, Turn, Vote, new_id
-from finetune.examples import Examples
+from finetune.examples import Examples, seen_in_training
 from finetune.local_training import LocalTraining
 from finetune.run_folder import LOG, RunFolder
 from store import open_store
@@ -213,13 +213,22 @@ def test_stop_keeps_the_best_so_far(training, plan, folder):
         training.resume(run_id)
 
 
-def test_training_ends_when_the_validation_loss_only_rises(training, plan):
-    recipe = replace(RECIPE, epochs=60, learning_rate=5e-2, patience=2)
-    run = finished(training, training.start(replace(plan, adapter="overfit", recipe=recipe)))
+def test_training_ends_when_the_validation_loss_only_rises_also_when_it_was_killed_on_the_way(training, plan, folder):
+    overfit = replace(plan, recipe=replace(RECIPE, epochs=60, learning_rate=5e-2, patience=4))
+    run = finished(training, training.start(replace(overfit, adapter="overfit")))
     assert run.status == "done"
     assert run.step < run.total_steps
     assert run.turned_up == run.result["best_step"], "the turn is marked where the best was"
     assert "Ended early" in run.message
+
+    run_id = training.start(replace(overfit, adapter="overfit-killed"))
+    wait_for_step(training, run_id, run.result["best_step"] + 12)  # two evaluations without progress count already
+    os.kill(training._processes[run_id].pid, signal.SIGKILL)
+    training._processes[run_id].wait()
+    training.resume(run_id)
+    resumed = finished(training, run_id)
+    assert resumed.step == run.step, "what was counted before the kill counts after it"
+    assert same(weights(folder, "overfit-killed"), weights(folder, "overfit"))
 
 
 def test_only_one_run_at_a_time(training, plan):
@@ -381,3 +390,10 @@ def test_leaks_that_are_kept_mark_the_adapter(training, plan, tmp_path):
     wanted = replace(plan, adapter="leaky", files=(str(file),), choices=DataChoices(leaks="keep"))
     run = finished(training, training.start(replace(wanted, recipe=replace(RECIPE, epochs=1))))
     assert run.result["leaks_kept"] == 1
+    assert seen_in_training(training.folder, run.result, [*TEST_QUESTIONS, "How high is the moon?"]) == 1
+
+    heir = replace(plan, adapter="heir", parent="leaky", replay_share=0.5, recipe=replace(RECIPE, epochs=1))
+    run = finished(training, training.start(heir))
+    assert run.result["leaks_kept"] == 1, "what its parent has seen, it has seen"
+    rounds = RunFolder(training.folder / run.id).rows("rounds.jsonl")
+    assert not any(row["question"] in TEST_QUESTIONS for row in rounds), "and it is not replayed"
