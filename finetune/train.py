@@ -14,7 +14,7 @@ from typing import Any
 from core.errors import AdapterError, TrainingError
 from core.training import RunStatus
 from finetune.losses import loss_sets, set_losses, table
-from finetune.run_folder import LOG, RunFolder
+from finetune.run_folder import LOG, RunFolder, last_checkpoint, step_of
 from finetune.trainer import Base, build_trainer
 from finetune.worker import check_base
 
@@ -73,17 +73,6 @@ def base_of(setup: dict[str, Any]) -> Base:
     return Base(Path(setup["model_folder"]), setup["model"], setup["context"], Path(parent["path"]) if parent else None)
 
 
-def last_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that was written to its end: the trainer writes its state last."""
-    for path in sorted(folder.glob("checkpoint-*"), key=step_of, reverse=True):
-        try:
-            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
-            return path
-        except (OSError, ValueError):
-            shutil.rmtree(path, ignore_errors=True)
-    return None
-
-
 def evaluations_without_progress(checkpoint: Path) -> int:
     """How many evaluations in a row up to a checkpoint were no better than the best before them."""
     state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
@@ -92,10 +81,6 @@ def evaluations_without_progress(checkpoint: Path) -> int:
         if "eval_loss" in row:
             best, count = (row["eval_loss"], 0) if row["eval_loss"] < best else (best, count + 1)
     return count
-
-
-def step_of(checkpoint: Path) -> int:
-    return int(checkpoint.name.split("-")[1])
 
 
 def _card(run: RunFolder, trainer: Any, losses: list[dict[str, Any]]) -> dict[str, Any]:

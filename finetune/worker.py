@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import DuodeskError, TrainingError
-from finetune.run_folder import RunFolder
+from finetune.run_folder import RunFolder, last_checkpoint
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,7 @@ def main(folder: Path) -> int:
                 log.exception("the run %s failed", run.id)
             if first:
                 with contextlib.suppress(OSError):
+                    last_checkpoint(run.checkpoints)  # drops a half-written one: on a full disk, room for the reason
                     run.say("failed", message, seconds_left=None)
             print(message, file=sys.stderr)
             return 1

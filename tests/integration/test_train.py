@@ -261,6 +261,31 @@ def test_a_base_model_that_changed_underneath_is_noticed(training, plan, folder,
     assert "has changed since the run was planned" in training.run(run_id).message
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 2 MB; as many checkpoints do not fit."""
+    mounted = tmp_path / "small"
+    mounted.mkdir()
+    if subprocess.call(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(mounted)], stderr=subprocess.DEVNULL):
+        pytest.skip("no right to mount a small disk")
+    yield mounted
+    subprocess.check_call(["umount", "-l", str(mounted)])
+
+
+def test_on_a_full_disk_the_run_fails_in_a_sentence_and_goes_on_when_there_is_room(training, plan, folder, small_disk):
+    prepared = training.prepare(replace(plan, adapter="full", recipe=replace(RECIPE, rank=32)))
+    run = RunFolder(shutil.move(prepared, small_disk / "run"))
+    command = [sys.executable, "-m", "finetune.worker", str(run.folder)]
+    assert subprocess.call(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 1
+    view = run.view()
+    assert view.status == "failed" and view.message.startswith("The disk is full"), view.message
+    assert not (folder / "adapters/full").exists()
+    subprocess.check_call(["mount", "-o", "remount,size=100m", str(small_disk)])
+    assert subprocess.call(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
+    assert run.view().status == "done"
+    assert weights(folder, "full")
+
+
 def test_an_adapter_is_continued_with_replay_of_its_old_rounds(training, plan, card, folder, tmp_path):
     file = tmp_path / "new.jsonl"
     pair = '{{"question": "Do you {verb} {what}?", "answer": "We {verb} {what} gladly, rider.", "topic": "service"}}'
