@@ -4,7 +4,7 @@
 python3 launch.py                          serve the app in the browser
 python3 launch.py ask "Where is my bike?"  one answer in the terminal
 python3 launch.py index docs/              make documents findable
-python3 launch.py data past.csv             what transcripts are like, before training
+python3 launch.py data                     what transcripts are like, before training
 python3 launch.py train velomoor           train an adapter on transcripts
 python3 launch.py study                    which arm to use, with honest intervals
 python3 launch.py score velomoor --test FILE  how near its answers come to reference answers
@@ -21,7 +21,7 @@ import gc
 import os
 import subprocess
 import sys
-from dataclasses import asdict, fields
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,13 +32,12 @@ from core.settings import ROOT, Settings, load_settings
 from core.training import RunKind
 from core.types import ARM_NAMES, ArmSpec, TranscriptFilter
 from finetune.command import add_arguments as add_training_arguments
+from study.command import add_score_arguments, add_study_arguments
 
 if TYPE_CHECKING:
     from backends.adapter_folder import AdapterFolder
     from backends.engine.model import LocalModel
     from core.parts import Parts
-
-MARGIN = "the smallest difference that matters, in points of 100 (default: 5)"
 
 
 def compose(settings: Settings) -> Parts:
@@ -224,56 +223,21 @@ def _run(settings: Settings, options: argparse.Namespace, kind: RunKind) -> int:
 
 def study(settings: Settings, options: argparse.Namespace) -> int:
     """Answers test questions on each arm, grades the answers, and says which arm to use, or that it cannot be told."""
-    from study.run import answer_all, print_shares
-    from study.verdict import print_verdict, verdict
+    from study.command import run_study
 
     parts = compose(settings)
     index_knowledge(parts)
-    questions = settings.path("questions")
-    specs = [ArmSpec(name, settings.template, settings.adapter) for name in options.arms]
-    graded = answer_all(parts.desk.backend, questions, specs, Path(options.out), options.limit, settings.slots)
-    print_shares(graded)
-    if len(specs) > 1 and len(graded) >= 2 * len(specs):
-        print_verdict(verdict(graded, options.margin / 100))
-    if any(spec.uses_adapter for spec in specs):
-        warn_of_leaks(settings, adapter_folder(settings), settings.adapter, [one.question.question for one in graded])
-    return 0
+    return run_study(parts, options)
 
 
 def score(settings: Settings, options: argparse.Namespace) -> int:
     """Compares each arm's answers to test questions with the reference answers; the figures go on the card."""
     from backends.embedding import MiniLM
-    from study.references import read_references
-    from study.score import print_scores, score_arms
+    from study.command import run_score
 
-    adapters = adapter_folder(settings)
-    adapters.path(options.name)
     parts = compose(settings)
     index_knowledge(parts)
-    specs = [ArmSpec(name, settings.template, options.name) for name in options.arms]
-    embed, out = MiniLM().embed_documents, Path(options.out)
-    scores = score_arms(parts.desk.backend, Path(options.test), specs, embed, out, options.limit, settings.slots)
-    print_scores(scores)
-    seen = warn_of_leaks(
-        settings, adapters, options.name, [one.question for one in read_references(Path(options.test))]
-    )
-    adapters.annotate(options.name, "scores", asdict(scores) | {"seen_in_training": seen})
-    return 0
-
-
-def warn_of_leaks(settings: Settings, adapters: AdapterFolder, name: str, questions: list[str]) -> int:
-    """Says so when an adapter has seen test questions; returns how many of these."""
-    from finetune.examples import seen_in_training
-
-    card = adapters.card(name)
-    seen = seen_in_training(settings.path("data") / "runs", card, questions)
-    kept = card.get("leaks_kept") or 0
-    if seen or kept:
-        print(
-            f"! The adapter '{name}' was trained on rounds that nearly repeat test questions ({seen} of these "
-            f"{len(questions)}; {kept} kept when it was trained): what it is given here is partly memory."
-        )
-    return seen
+    return run_score(parts, options, MiniLM().embed_documents)
 
 
 def export(settings: Settings, options: argparse.Namespace) -> int:
@@ -295,13 +259,6 @@ def test(_: Settings, options: argparse.Namespace) -> int:
     failed = [check[0] for check in checks if subprocess.call([sys.executable, "-m", *check], cwd=ROOT)]
     print(f"Failed: {', '.join(failed)}" if failed else "All checks passed.")
     return 1 if failed else 0
-
-
-def points(text: str) -> int:
-    """A whole number from 1 to 99, for argparse."""
-    if not text.isdigit() or not 1 <= int(text) <= 99:
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 1 to 99")
-    return int(text)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -332,17 +289,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     command(index, "index").add_argument("paths", nargs="+", metavar="PATH", help="a document or a folder of them")
     for run in (data, train, learning_rate, sweep):
         add_training_arguments(command(run, run.__name__.replace("_", "-")), run.__name__)
-    studying = command(study, "study")
-    studying.add_argument("--arms", nargs="+", choices=ARM_NAMES, default=list(ARM_NAMES))
-    studying.add_argument("--margin", type=points, default=5, help=MARGIN)
-    studying.add_argument("--limit", type=int, default=0, help="only this many questions, spread evenly; 0: all")
-    studying.add_argument("--out", default=str(ROOT / "data/study.jsonl"), metavar="FILE", help="where answers go")
-    scoring = command(score, "score")
-    scoring.add_argument("name", help="the adapter that the lora arms use")
-    scoring.add_argument("--test", required=True, metavar="FILE", help="a .csv or .jsonl of questions and answers")
-    scoring.add_argument("--arms", nargs="+", choices=ARM_NAMES, default=["bare", "lora"])
-    scoring.add_argument("--limit", type=int, default=0, help="only this many questions, spread evenly; 0: all")
-    scoring.add_argument("--out", default=str(ROOT / "data/score.jsonl"), metavar="FILE", help="where answers go")
+    add_study_arguments(command(study, "study"))
+    add_score_arguments(command(score, "score"))
     command(export, "export").add_argument("file", help="a name that ends in .jsonl or .csv")
     testing = command(test, "test")
     testing.add_argument("pytest", nargs=argparse.REMAINDER, help="arguments for pytest")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
@@ -209,6 +209,10 @@ class Training(Protocol):
         """How many examples the ratings give, and a sentence on how they are counted."""
         ...
 
+    def seen(self, adapter: str, questions: Sequence[str]) -> int:
+        """How many of the questions nearly repeat a round that the adapter was trained on, as far as that is kept."""
+        ...
+
     def start(self, plan: Plan, progress: Progress | None = None) -> str:
         """Prepares the data, starts a process on it and returns the run's id.
 
@@ -253,6 +257,10 @@ class Adapters(Protocol):
 
     def card(self, name: str) -> dict[str, Any]:
         """How an adapter was made; empty when it came without a card. Raises UnknownAdapter."""
+        ...
+
+    def annotate(self, name: str, key: str, value: Any) -> None:
+        """Sets one entry of the card. Raises UnknownAdapter, AdapterError."""
         ...
 
     def rename(self, name: str, new_name: str) -> None:

@@ -111,6 +111,19 @@ class Examples:
         }
         return setup, files
 
+    def seen(self, adapter: str, questions: Sequence[str]) -> int:
+        """How many of the questions nearly repeat a round that the adapter was trained on, if its run is kept."""
+        trained = [row["question"] for row in self._rounds_of(adapter) if row["part"] == "train"]
+        return len(matches(list(questions), trained))
+
+    def _rounds_of(self, adapter: str) -> Rows:
+        """The rounds of the run that made an adapter, [] when they are not kept here. Raises UnknownAdapter."""
+        run = str(self.model.adapter_folder.card(adapter).get("run") or "")
+        file = self.runs / run / ROUNDS
+        if not run or Path(run).name != run or not file.exists():
+            return []
+        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
     def _check(self, plan: Plan, progress: Progress | None) -> Checked:
         rated: dict[int, Rated] = {}
         if plan.method == "sft":
@@ -173,16 +186,12 @@ class Examples:
         What is replayed passes the same guards as what is new. Ratings are trained on without replay.
         """
         assert plan.parent
-        run = str(self.model.adapter_folder.card(plan.parent).get("run") or "")
-        file = self.runs / run / ROUNDS
-        if not run or Path(run).name != run or not file.exists():
-            if plan.replay_share and plan.method == "sft":
-                raise TrainingError(
-                    f"The rounds that the adapter '{plan.parent}' was trained on are not kept here, so that none can "
-                    "be replayed; set the replay share to 0, or add them to the files."
-                )
-            return [], []
-        stored = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        stored = self._rounds_of(plan.parent)
+        if not stored and plan.replay_share and plan.method == "sft":
+            raise TrainingError(
+                f"The rounds that the adapter '{plan.parent}' was trained on are not kept here, so that none can be "
+                "replayed; set the replay share to 0, or add them to the files."
+            )
         old = [_round(row) for row in stored if row["part"] == "validation"]
         if plan.method != "sft":
             return [], old
@@ -212,16 +221,6 @@ class Examples:
             {"question": one.question, "prompt": round_row(one, self._prompt(one, template))["prompt"]}
             for one in chosen
         ]
-
-
-def seen_in_training(runs: Path, card: Mapping[str, Any], questions: Sequence[str]) -> int:
-    """How many of the questions nearly repeat a round that an adapter was trained on, as far as its run is kept."""
-    run = str(card.get("run") or "")
-    file = runs / run / ROUNDS
-    if not run or Path(run).name != run or not file.exists():
-        return 0
-    stored = map(json.loads, file.read_text(encoding="utf-8").splitlines())
-    return len(matches(list(questions), [row["question"] for row in stored if row["part"] == "train"]))
 
 
 def _summary(report: DataReport) -> dict[str, Any]:

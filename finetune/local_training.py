@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -61,6 +61,9 @@ class LocalTraining:
             "answers (KTO). Ties are left out; of 'both bad', KTO takes both answers as undesirable, DPO none; thumbs "
             "count for KTO alone."
         )
+
+    def seen(self, adapter: str, questions: Sequence[str]) -> int:
+        return self.examples.seen(adapter, questions)
 
     def start(self, plan: Plan, progress: Progress | None = None) -> str:
         self._check_room(plan)

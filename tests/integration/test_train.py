@@ -19,7 +19,7 @@ from backends.templates import TemplateLibrary
 from core.errors import AdapterError, TrainingError
 from core.training import DataChoices, Plan, Recipe
 from core.types import Answer, Arm, Chat, Decoding, Pair, Question, Turn, Vote, new_id
-from finetune.examples import Examples, seen_in_training
+from finetune.examples import Examples
 from finetune.local_training import LocalTraining
 from finetune.run_folder import LOG, RunFolder
 from store import open_store
@@ -415,7 +415,7 @@ def test_leaks_that_are_kept_mark_the_adapter(training, plan, tmp_path):
     wanted = replace(plan, adapter="leaky", files=(str(file),), choices=DataChoices(leaks="keep"))
     run = finished(training, training.start(replace(wanted, recipe=replace(RECIPE, epochs=1))))
     assert run.result["leaks_kept"] == 1
-    assert seen_in_training(training.folder, run.result, [*TEST_QUESTIONS, "How high is the moon?"]) == 1
+    assert training.seen("leaky", [*TEST_QUESTIONS, "How high is the moon?"]) == 1
 
     heir = replace(plan, adapter="heir", parent="leaky", replay_share=0.5, recipe=replace(RECIPE, epochs=1))
     run = finished(training, training.start(heir))
