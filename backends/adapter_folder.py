@@ -15,6 +15,7 @@ from typing import Any
 
 from backends.adapter_import import FILES, WEIGHTS, check_config, check_fits, check_weights, take
 from backends.folders import folder_hash
+from core.adapter_card import known_card
 from core.errors import AdapterError, AdapterMismatch, UnknownAdapter
 
 NAME = re.compile(r"\w[\w-]{0,63}")
@@ -106,7 +107,8 @@ class AdapterFolder:
 
         Only configuration, safetensors, card and README are taken. They are checked before anything is seen of them:
         plain files of bounded size, LoRA, finite numbers, and the base model in use by the card's hash and by the
-        matrices' names and shapes. Raises AdapterError, AdapterMismatch.
+        matrices' names and shapes. Of the card only what has the shape of its field is kept.
+        Raises AdapterError, AdapterMismatch.
         """
         self.check_new_name(name)
         with self._unfinished(name) as folder:
@@ -119,7 +121,7 @@ class AdapterFolder:
                 _check_card(name, card, base.name, folder_hash(base))
                 check_fits(name, folder, base)
             if card:
-                _write_card(folder, card | {"name": name})
+                _write_card(folder, _of_elsewhere(card) | {"name": name})
             with self._changing:
                 self.check_new_name(name)
                 folder.rename(self.folder / name)
@@ -162,7 +164,7 @@ def _read_card(name: str, folder: Path) -> dict[str, Any]:
         return {}
     try:
         return dict(json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise AdapterError(f"The card of adapter '{name}' ({file}) is not a JSON object: {error}.") from error
 
 
@@ -170,6 +172,11 @@ def _write_card(folder: Path, card: dict[str, Any]) -> None:
     unfinished = folder / f".card.{uuid.uuid4().hex}.unfinished"
     unfinished.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
     unfinished.replace(folder / "card.json")
+
+
+def _of_elsewhere(card: dict[str, Any]) -> dict[str, Any]:
+    """What may be kept of a brought card: its run is a folder of another machine, and may be any path."""
+    return {key: value for key, value in known_card(card).items() if key != "run"}
 
 
 def _check_card(name: str, card: dict[str, Any], model: str, model_hash: str) -> None:

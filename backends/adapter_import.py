@@ -229,5 +229,5 @@ def _config(name: str, folder: Path) -> dict[str, Any]:
     file = folder / CONFIG
     try:
         return dict(json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise AdapterError(f"The adapter '{name}' cannot be read: {file} is not a JSON object: {error}.") from error

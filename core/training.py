@@ -198,7 +198,10 @@ class Training(Protocol):
         ...
 
     def report(self, plan: Plan, progress: Progress | None = None) -> DataReport:
-        """What the plan's data is like and what would be trained on. Raises TrainingError."""
+        """What the plan's data is like and what would be trained on.
+
+        Raises TrainingError, AdapterError when the plan names its adapter and the name is bad or taken.
+        """
         ...
 
     def defaults(self, rows: int) -> tuple[Recipe, str]:

@@ -26,6 +26,7 @@ from core.training import (
 )
 
 BAR = 28  # characters
+TOPICS_SHOWN = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser, kind: str) -> None:
@@ -83,7 +84,7 @@ def show_data(training: Training, plan: Plan) -> int:
 
     report = training.report(plan, _tell)
     _end_line()
-    print_report(report)
+    print_report(report, by_topic=bool(plan.choices.rows))
     try:
         check_trainable(report, plan.choices)
     except TrainingError as error:
@@ -94,12 +95,12 @@ def show_data(training: Training, plan: Plan) -> int:
 
 def run_plan(training: Training, plan: Plan, options: argparse.Namespace) -> int:
     """Completes the recipe, starts the run and follows it. Ctrl+C stops it, keeping the best so far."""
-    report = training.report(plan, _tell)
-    _end_line()
-    print_report(report)
-    recipe, why = training.defaults(report.train)
     chosen = {entry.name: getattr(options, entry.name) for entry in dataclasses.fields(Recipe)}
     changed = {name: value for name, value in chosen.items() if value is not None}
+    report = training.report(dataclasses.replace(plan, recipe=Recipe(**changed)), _tell)
+    _end_line()
+    print_report(report, by_topic=bool(plan.choices.rows))
+    recipe, why = training.defaults(report.train)
     plan = dataclasses.replace(plan, recipe=dataclasses.replace(recipe, **changed))
     print(f"\n{why}" if not changed else f"\nRecipe: {plan.recipe}")
     if getattr(options, "prepare", False):
@@ -128,13 +129,14 @@ def _follow(training: Training, run_id: str, tell: Callable[[Run], None]) -> Run
     return run
 
 
-def print_report(report: DataReport) -> None:
-    """What was found, in lines."""
+def print_report(report: DataReport, by_topic: bool) -> None:
+    """What was found, in lines; `by_topic`: what was left out of each topic too."""
     print(f"{report.rows:,} rounds read; {report.train:,} to train on, {report.validation:,} to validate")
     for reason, count in report.left_out.items():
         print(f"  left out, {reason}: {count:,}")
-    for reason, count in report.left_out_topics.items():
-        print(f"  not chosen of {reason}: {count:,}")
+    if by_topic:
+        for topic, count in list(report.left_out_topics.items())[:TOPICS_SHOWN]:
+            print(f"  left out of {topic}: {count:,}")
     middle, most, longest = report.lengths
     print(f"{report.tokens:,} tokens; a round has {middle} (median), {most} (95%), {longest} (longest)")
     print(f"exact duplicates {report.exact_duplicates:,}, near-duplicates {report.near_duplicates:,}")

@@ -6,6 +6,7 @@ import math
 from statistics import mean
 from typing import Any
 
+from core.errors import TrainingError
 from core.training import RunStatus
 from finetune.run_folder import LOG, RunFolder
 from finetune.train import TRAIN, base_of
@@ -60,7 +61,12 @@ def range_test(run: RunFolder) -> tuple[RunStatus, str, dict[str, Any]]:
 
 
 def suggest(curve: list[tuple[float, float]]) -> float:
-    """The rate to train with, from (rate, loss) pairs in the order of growing rates."""
+    """The rate to train with, from (rate, loss) pairs in the order of growing rates. Raises TrainingError."""
+    if not curve:
+        raise TrainingError(
+            f"The loss was not a number at the lowest learning rate ({LOWEST:g}) already, so that none can be "
+            "suggested; check the base model and the adapter to continue."
+        )
     smooth = smoothed([loss for _, loss in curve])
     lowest = min(range(len(smooth)), key=smooth.__getitem__)
     return float(f"{curve[lowest][0] / DECADE:.1e}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -19,10 +20,13 @@ from core.protocols import Store
 from core.settings import ROOT
 from core.training import DataReport, FileLook, Plan, Progress, Recipe, Run
 from core.types import TranscriptFilter
+from finetune.check_plan import check_plan
 from finetune.defaults import default_recipe
 from finetune.examples import Examples
 from finetune.preferences import judgements, preferences
 from finetune.run_folder import STATE, RunFolder
+
+log = logging.getLogger(__name__)
 
 LEAST_FREE = 500 << 20  # bytes of disk before a run begins
 STARTING_S = 60
@@ -45,6 +49,9 @@ class LocalTraining:
         return look(file)
 
     def report(self, plan: Plan, progress: Progress | None = None) -> DataReport:
+        check_plan(plan)
+        if plan.adapter:
+            self._check_name(plan)
         return self.examples.report(plan, progress)
 
     def defaults(self, rows: int) -> tuple[Recipe, str]:
@@ -103,19 +110,28 @@ class LocalTraining:
         run = self._run(run_id)
         if run.alive():
             raise TrainingError(f"The run '{run_id}' is running; stop it first.")
-        run.remove()
+        try:
+            run.remove()
+        except OSError as error:
+            raise TrainingError(f"The run '{run_id}' cannot be removed: {error.strerror}.") from error
 
     def runs(self) -> list[Run]:
-        states = sorted(self.folder.glob(f"*/{STATE}"), reverse=True)
-        views = [RunFolder(state.parent).view(whole=False) for state in states]
-        return sorted(views, key=lambda run: run.started_at, reverse=True)
+        views = []
+        for state in sorted(self.folder.glob(f"*/{STATE}"), reverse=True):
+            if state.parent.name.startswith("."):
+                continue  # half written or half removed
+            try:
+                views.append(RunFolder(state.parent).view(whole=False))
+            except TrainingError as error:
+                log.warning("%s", error)
+        return sorted(views, key=lambda run: str(run.started_at), reverse=True)
 
     def run(self, run_id: str) -> Run:
         return self._run(run_id).view()
 
     def _run(self, run_id: str) -> RunFolder:
         run = RunFolder(self.folder / run_id)
-        if "/" in run_id or not (run.folder / STATE).exists():
+        if "/" in run_id or run_id.startswith(".") or not (run.folder / STATE).exists():
             raise TrainingError(f"There is no run '{run_id}' in {self.folder}.")
         return run
 
@@ -162,9 +178,9 @@ class LocalTraining:
             lock.release()
 
     def _check_room(self, plan: Plan) -> None:
-        """Whether the adapter's name and the disk are free."""
-        if plan.kind == "train":
-            self.model.adapter_folder.check_new_name(plan.adapter)
+        """Whether the plan's numbers make sense, and the adapter's name and the disk are free."""
+        check_plan(plan)
+        self._check_name(plan)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             free = shutil.disk_usage(self.folder).free
@@ -175,3 +191,7 @@ class LocalTraining:
                 f"Only {free >> 20} MB are free on the disk of {self.folder}, and a run may need {LEAST_FREE >> 20}; "
                 "make room first."
             )
+
+    def _check_name(self, plan: Plan) -> None:
+        if plan.kind == "train":
+            self.model.adapter_folder.check_new_name(plan.adapter)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeVar
 
 from filelock import FileLock, Timeout
 
@@ -18,7 +18,10 @@ from core.training import Columns, DataChoices, Plan, Recipe, Run, RunStatus
 from core.types import new_id
 
 PLAN, SETUP, STATE, LOG, SAMPLES = "plan.json", "setup.json", "state.json", "log.jsonl", "samples.jsonl"
+WAIT_S = 5  # for the lock of a run: whoever looks whether it lives may hold it for a moment
 RISES = 2  # evaluations in a row above the best before it counts as a turn
+
+T = TypeVar("T")
 
 
 class RunFolder:
@@ -51,15 +54,15 @@ class RunFolder:
 
     @property
     def plan(self) -> Plan:
+        """As it was planned; one of another version without the fields that this one does not know."""
         read = self.read(PLAN)
-        columns = Columns(**read.pop("columns")) if read.get("columns") else None
         read |= {
-            "columns": columns,
-            "choices": DataChoices(**read["choices"]),
-            "recipe": Recipe(**read["recipe"]),
-            "files": tuple(read["files"]),
+            "columns": _known(Columns, read["columns"]) if read.get("columns") else None,
+            "choices": _known(DataChoices, read.get("choices", {})),
+            "recipe": _known(Recipe, read.get("recipe", {})),
+            "files": tuple(read.get("files", ())),
         }
-        return Plan(**read)
+        return _known(Plan, read)
 
     @property
     def setup(self) -> dict[str, Any]:
@@ -73,7 +76,7 @@ class RunFolder:
         """A JSON object of the folder. Raises TrainingError."""
         try:
             return dict(json.loads((self.folder / name).read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError) as error:
             raise TrainingError(f"The run '{self.id}' cannot be read ({self.folder / name}: {error}).") from error
 
     def write(self, name: str, content: Mapping[str, Any]) -> None:
@@ -123,7 +126,7 @@ class RunFolder:
 
         Raises TrainingError when another process works on it.
         """
-        lock = FileLock(self.folder / "lock", timeout=0)
+        lock = FileLock(self.folder / "lock", timeout=WAIT_S)
         try:
             lock.acquire()
         except Timeout as error:
@@ -135,31 +138,40 @@ class RunFolder:
             lock.release()
 
     def alive(self) -> bool:
-        """Whether a process works on the run now."""
-        lock = FileLock(self.folder / "lock", timeout=0)
+        """Whether a process works on the run now. Any number of readers may ask at once."""
         try:
-            lock.acquire()
-        except Timeout:
-            return True
-        lock.release()
-        return False
+            file = (self.folder / "lock").open("rb")
+        except FileNotFoundError:
+            return False  # nobody has worked on it yet
+        with file:
+            return not _can_share(file)
 
     def remove(self) -> None:
-        shutil.rmtree(self.folder)
+        """Gone at once and as a whole, whatever happens to the files. Raises OSError."""
+        hidden = self.folder.rename(self.folder.with_name(f".{new_id()}"))
+        shutil.rmtree(hidden, ignore_errors=True)
 
     def view(self, whole: bool = True) -> Run:
-        """The run as it stands; `whole` reads its log and samples too."""
+        """The run as it stands; `whole` reads its log and samples too. Raises TrainingError."""
+        try:
+            return self._view(whole)
+        except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise TrainingError(
+                f"The run '{self.id}' cannot be read ({type(error).__name__}: {error}); delete {self.folder}."
+            ) from error
+
+    def _view(self, whole: bool) -> Run:
         state = self.read(STATE)
-        status = state.pop("status")
-        if status == "running" and not self.alive():
-            status, state["message"] = "interrupted", "Its process ended in the middle; resume it."
+        if state["status"] == "running" and not self.alive():
+            state = self.read(STATE)  # it may have ended between the two looks
+            if state["status"] == "running":
+                state |= {"status": "interrupted", "message": "Its process ended in the middle; resume it."}
         log = tuple(self.rows(LOG)) if whole else ()
         samples = {int(row["step"]): dict(row["answers"]) for row in self.rows(SAMPLES)} if whole else {}
-        known = {entry.name for entry in dataclasses.fields(Run)}
-        state = {name: value for name, value in state.items() if name in known}
         plan = self.plan
         turned = turn(log) if plan.kind == "train" else None  # a sweep's losses are of many trainings
-        return Run(self.id, plan, status, log=log, samples=samples, turned_up=turned, **state)
+        found = {"id": self.id, "plan": plan, "log": log, "samples": samples, "turned_up": turned}
+        return _known(Run, state | found)
 
 
 def turn(log: tuple[Mapping[str, Any], ...]) -> int | None:
@@ -169,6 +181,31 @@ def turn(log: tuple[Mapping[str, Any], ...]) -> int | None:
         return None
     best = min(range(len(measured)), key=lambda at: measured[at][0])
     return measured[best][1] if len(measured) - 1 - best >= RISES else None
+
+
+def _known(kind: type[T], read: Mapping[str, Any]) -> T:
+    """A record of what was read, without the fields that it does not have."""
+    names = {entry.name for entry in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    return kind(**{name: value for name, value in read.items() if name in names})
+
+
+def _can_share(file: BinaryIO) -> bool:
+    """Whether nobody holds a file's lock for itself: FileLock takes it with flock, which knows shared locks as well."""
+    try:
+        import fcntl
+    except ImportError:  # not on Windows, where one reader at a time has to take the lock itself
+        lock = FileLock(file.name, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            return False
+        lock.release()
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _now() -> str:

@@ -12,6 +12,7 @@ import gradio as gr
 from app.adapters.card_html import Card, best_loss, card_html, comparison_html, loss, method, parent, rounds, when
 from app.listing import LISTING_JS, Row, listing
 from app.widgets import DOWNLOAD, say
+from core.adapter_card import known_card
 from core.errors import AdapterError, DuodeskError, ModelError
 from core.parts import Parts
 
@@ -98,10 +99,10 @@ class AdapterList:
         return comparison_html(first, second, (self._known(first)[0], self._known(second)[0]))
 
     def _known(self, name: str) -> tuple[Card, str]:
-        """An adapter's card and why it cannot be used, if so."""
+        """What can be shown of an adapter's card, and why it cannot be used, if so."""
         card: Card = {}
         try:
-            card = self.adapters.card(name)
+            card = known_card(self.adapters.card(name))
             self.parts.model.adapter_hash(name)
         except ModelError:
             pass  # without a base model nothing fits; the top line says so

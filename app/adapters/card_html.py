@@ -51,7 +51,7 @@ def when(iso: Any) -> str:
     """A moment as a card or a run keeps it, for people."""
     try:
         return moment(datetime.fromisoformat(str(iso)))
-    except ValueError:
+    except (ValueError, OverflowError):
         return ""
 
 

@@ -50,8 +50,8 @@ def rounds_of_table(records: Iterable[Record], columns: Columns, place: str) -> 
         row, first = turns[0]
         said = []
         for at, fields in turns:
-            _, speaker, _ = turn_fields(fields) or ("", "", "")
-            said.append(_turn(fields[speaker], fields[columns.messages], f"{place}, row {at}"))
+            _, speaker, text = turn_fields(fields) or ("", "", "")
+            said.append(_turn(fields[speaker], fields.get(columns.messages, fields[text]), f"{place}, row {at}"))
         rounds += _answered(said, _text(first.get(columns.topic), place), row)
     return rounds
 

@@ -156,6 +156,23 @@ def test_an_exported_adapter_comes_back_the_same(adapters, tmp_path):
     assert adapters.card("two") == adapters.card("one") | {"name": "two"}
 
 
+def test_of_a_brought_card_only_what_has_the_shape_of_its_field_is_kept(adapters, source):
+    card = json.loads((source / "card.json").read_text())
+    odd = {"data": {"train": "many", "validation": 3, "left_out": [1], "warnings": "none"}, "losses": "low"}
+    odd |= {"curve": ["a", {"step": 1, "loss": "low", "eval_loss": 2.5}], "run": "../../outside", "rows": 10**400}
+    odd |= {"leaks_kept": 2, "scores": [], "validation_loss": [3.5, "x", 2.5]}
+    (source / "card.json").write_text(json.dumps(card | odd))
+    adapters.import_(source, "two")
+    kept = {"data": {"validation": 3}, "curve": [{"step": 1, "eval_loss": 2.5}], "leaks_kept": 2}
+    assert adapters.card("two") == card | kept | {"validation_loss": [3.5, 2.5], "name": "two"}
+
+
+def test_a_card_that_is_nested_without_end_is_refused(adapters, source):
+    (source / "card.json").write_text("[" * 100_000)
+    with pytest.raises(AdapterError, match="not a JSON object"):
+        adapters.import_(source, "two")
+
+
 def test_an_exported_adapter_answers_the_same_in_peft_and_merged_in_transformers(adapters, base, tmp_path):
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -246,7 +246,13 @@ def test_only_one_run_at_a_time(training, plan):
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence(training, plan, folder):
-    run = finished(training, training.start(replace(plan, adapter="nan", recipe=replace(RECIPE, learning_rate=1e30))))
+    wild = replace(plan, adapter="nan", recipe=replace(RECIPE, learning_rate=1e30))
+    with pytest.raises(TrainingError, match="'learning rate' is 1e.30"):
+        training.start(wild)
+    prepared = RunFolder(training.prepare(replace(wild, recipe=RECIPE)))
+    prepared.write("plan.json", asdict(wild))
+    subprocess.run([sys.executable, "-m", "finetune.worker", str(prepared.folder)], cwd=ROOT, capture_output=True)
+    run = training.run(prepared.id)
     assert run.status == "failed"
     assert "not a number" in run.message and "learning rate" in run.message
     assert not (folder / "adapters/nan").exists()
@@ -385,6 +391,44 @@ def test_a_sweep_ranks_what_it_tried_and_resumes_where_it_was_stopped(training, 
 def test_a_bad_or_taken_name_is_refused(training, plan, card, name):
     with pytest.raises(AdapterError, match="cannot name|exists already"):
         training.start(replace(plan, adapter=name))
+
+
+def test_a_bad_name_or_number_is_said_before_any_data_is_read(training, plan, card):
+    unread = replace(plan, files=("missing.csv",))
+    with pytest.raises(AdapterError, match="exists already"):
+        training.report(unread)
+    nameless = replace(unread, adapter="", recipe=replace(RECIPE, epochs=0))
+    for begin in (training.report, training.start, training.prepare):
+        with pytest.raises(TrainingError, match="The field 'epochs' is 0"):
+            begin(nameless)
+    with pytest.raises(TrainingError, match="missing.csv"):
+        training.report(replace(nameless, recipe=RECIPE))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda folder: (folder / "plan.json").unlink(),
+        lambda folder: (folder / "plan.json").write_text("[1, 2]"),
+        lambda folder: (folder / "plan.json").write_text('{"recipe": "hot"}'),
+        lambda folder: (folder / "state.json").write_text("5"),
+        lambda folder: (folder / "state.json").write_text('{"message": "Begun."}'),
+        lambda folder: folder.rename(folder.with_name(f".{folder.name}")),
+    ],
+)
+def test_a_run_that_cannot_be_read_hides_no_other(training, plan, run, spoil):
+    broken = RunFolder(training.prepare(replace(plan, adapter="broken")))
+    broken.say("done", "Done.")
+    assert {run.id, broken.id} <= {known.id for known in training.runs()}
+    spoil(broken.folder)
+    try:
+        known = {known.id for known in training.runs()}
+        assert run.id in known and broken.id not in known
+        with pytest.raises(TrainingError, match="cannot be read|There is no run"):
+            training.run(broken.id)
+    finally:
+        for folder in (broken.folder, broken.folder.with_name(f".{broken.id}")):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.parametrize(

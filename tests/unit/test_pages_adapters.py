@@ -20,6 +20,7 @@ PLAN = Plan("second", files=(DEMO,), columns=Columns(question="q", answer="a"), 
 FORM = dict.fromkeys(FIELDS, "") | asdict(DataChoices()) | asdict(Recipe())
 FORM |= {"source": "file", "method": "dpo", "question": "q", "answer": "a", "template": "friendly", "replay_share": 0.3}
 ATTACK = "<img src=x>"
+ODD = (None, True, "many", "\ud800", 7, -1.5, float("nan"), float("inf"), 1e308, 5e-324, 10**400, [], {}, [[1]])
 
 
 class OnlyEmbedded:
@@ -109,6 +110,18 @@ def test_an_imported_card_of_another_shape_does_not_break_the_page(adapters, par
     }
     adapters.show("odd")
     adapters.compare("velomoor", "odd")
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_no_value_of_a_card_breaks_the_page(adapters, parts, odd):
+    row = dict.fromkeys(("set", "before", "after", "step", "loss", "eval_loss"), odd)
+    scores = {"arms": {"bare": {"chrf": dict.fromkeys(("mean", "low", "high"), odd)}}}
+    for value in (odd, [odd, odd], {"a": odd}, [row, row | {"step": 1}, row | {"loss": 2.0}], scores):
+        for name in (*asdict(REPORT), *CARD, "losses", "curve", "scores", "parent", "leaks_kept", "run"):
+            parts.adapters.cards["odd"] = CARD | {name: value, "data": {name: value}}
+            (adapters.show("odd")[2] + adapters.compare("velomoor", "odd")).encode()
+        parts.adapters.cards["odd"] = dict.fromkeys((*CARD, "losses", "curve", "data"), value)
+        "".join(adapters.show("odd")[1:3]).encode()
 
 
 def test_what_a_card_holds_is_never_html(adapters, parts):

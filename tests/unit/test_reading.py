@@ -99,6 +99,12 @@ def test_each_answer_of_a_conversation_is_a_round_with_what_came_before(read):
     ]
 
 
+def test_turns_that_name_their_text_differently_are_read_all_the_same(read):
+    rows = [{"chat_id": 1, "role": "user", "content": USER}, {"chat_id": 1, "role": "agent", "text": AGENT}]
+    rounds, _ = read("\n".join(map(json.dumps, rows)))
+    assert [(one.question, one.answer) for one in rounds] == [(USER, AGENT)]
+
+
 def test_a_table_with_a_turn_a_row_is_grouped_by_conversation(read):
     rows = [
         ["conversation_id", "role", "text", "topic"],

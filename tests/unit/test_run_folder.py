@@ -1,9 +1,17 @@
 """A run on disk: what a reader sees while it is written, after a crash, and how its curves are read."""
 
+import fcntl
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
 import pytest
 
 from core.errors import TrainingError
 from core.training import Columns, DataChoices, Plan, Recipe
+from finetune import run_folder
+from finetune.check_plan import check_plan
 from finetune.defaults import default_recipe
 from finetune.learning_rate import smoothed, suggest
 from finetune.run_folder import LOG, RunFolder, turn
@@ -28,7 +36,8 @@ def test_a_plan_is_read_as_it_was_written(run):
     assert run.rows("train.jsonl") == [{"prompt": "é"}]
 
 
-def test_a_run_whose_process_died_is_interrupted_and_while_it_works_it_is_running(run):
+def test_a_run_whose_process_died_is_interrupted_and_while_it_works_it_is_running(run, monkeypatch):
+    monkeypatch.setattr(run_folder, "WAIT_S", 0.2)
     with run.working():
         run.say("running", "Step 1", step=1)
         assert run.view().status == "running"
@@ -92,3 +101,78 @@ def test_defaults_follow_the_rounds_and_the_width_and_say_why():
     assert few.learning_rate == pytest.approx(2.5e-3, rel=0.02), "5e-5 * 10 * (2000 / 256) ** 0.781"
     assert wide.learning_rate < few.learning_rate / 5
     assert "LoRA Without Regret" in why
+
+
+def test_a_plan_of_another_version_is_read_as_far_as_it_is_known(run):
+    written = json.loads((run.folder / "plan.json").read_text())
+    written["recipe"]["warmth"] = written["choices"]["mood"] = written["columns"]["tone"] = written["colour"] = 1
+    del written["recipe"]["beta"]
+    run.write("plan.json", written)
+    assert run.plan == PLAN
+
+
+def test_readers_do_not_take_each_other_for_the_worker(run):
+    with run.working():
+        pass
+    with ThreadPoolExecutor(8) as readers:
+        assert not any(readers.map(lambda _: run.alive(), range(2000)))
+
+
+def test_a_worker_begins_although_a_reader_looks_at_that_moment(run):
+    with run.working():
+        pass
+    with (run.folder / "lock").open("rb") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        threading.Timer(0.3, lambda: fcntl.flock(looking, fcntl.LOCK_UN)).start()
+        with run.working():
+            assert run.alive()
+    assert not run.alive()
+
+
+def test_a_run_that_ends_between_two_looks_is_done_and_not_interrupted(run, monkeypatch):
+    run.say("running", "Step 1")
+
+    def ends(self):
+        self.say("done", "Done.")
+        return False
+
+    monkeypatch.setattr(RunFolder, "alive", ends)
+    assert run.view().status == "done"
+
+
+def test_a_removed_run_is_gone_even_when_its_files_stay(run, monkeypatch):
+    monkeypatch.setattr(run_folder.shutil, "rmtree", lambda folder, ignore_errors: None)
+    parent = run.folder.parent
+    run.remove()
+    assert [folder.name[0] for folder in parent.iterdir()] == ["."]
+
+
+def test_a_plan_with_its_defaults_can_be_trained():
+    check_plan(PLAN)
+    check_plan(Plan("", recipe=default_recipe(60, 256)[0]))
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        *(("recipe", name, 0) for name in ("epochs", "learning_rate", "rank", "batch_size", "evaluations", "beta")),
+        *(("recipe", name, -1) for name in ("patience", "dropout", "passages_share", "seed")),
+        *(("recipe", "epochs", odd) for odd in (float("nan"), float("inf"), "8", None, True)),
+        ("recipe", "rank", 4.5),
+        ("recipe", "dropout", 1),
+        ("choices", "rows", -1),
+        ("choices", "validation_share", 0.9),
+        ("", "replay_share", 1.5),
+    ],
+)
+def test_a_number_out_of_its_range_is_named_with_what_it_may_be(part, name, value):
+    plan = replace(PLAN, **{part: replace(getattr(PLAN, part), **{name: value})} if part else {name: value})
+    with pytest.raises(
+        TrainingError, match=rf"{name.replace('_', ' ')}' is {value}; it must be a .*number from .* to "
+    ):
+        check_plan(plan)
+
+
+def test_without_one_loss_that_is_a_number_no_rate_is_suggested():
+    with pytest.raises(TrainingError, match="not a number"):
+        suggest([])
