@@ -8,11 +8,15 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
+from hypothesis import settings
 
 from core.desk import Desk
 from core.errors import DuodeskError
 from core.types import Arm, ArmSpec, Decoding, Draft, Passage, Piece, Question, Turn
 from store import open_store
+
+settings.register_profile("busy machine", deadline=None)  # how long an example takes says nothing there
+settings.load_profile("busy machine")
 
 PROMPT = ArmSpec("prompt", "friendly")
 LORA = ArmSpec("lora", "friendly", "velomoor")

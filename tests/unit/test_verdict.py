@@ -70,8 +70,8 @@ def test_arms_within_the_margin_make_no_difference_and_the_quickest_is_advised()
 
 
 def test_equal_arms_are_rarely_told_apart():
-    alarms = sum(verdict(study(60, dict.fromkeys(ARM_NAMES, 0.5), seed), 0.02).decision == "use" for seed in range(100))
-    assert alarms <= 6
+    alarms = sum(verdict(study(60, dict.fromkeys(ARM_NAMES, 0.5), seed), 0.02).decision == "use" for seed in range(40))
+    assert alarms <= 3
 
 
 def test_an_arm_that_declines_everything_does_not_win():
