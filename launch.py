@@ -88,10 +88,13 @@ def adapter_folder(settings: Settings) -> AdapterFolder:
     """The adapters; what is imported must fit the base model in use."""
     from backends.adapter_folder import AdapterFolder
     from backends.folders import model_folder
+    from finetune.run_folder import continued_by
 
     def needed_by(name: str) -> str:
-        in_use = "it is the one that the lora arms use unless another is chosen; set `adapter` to another one first."
-        return in_use if name == settings.adapter else ""
+        if name == settings.adapter:
+            return "it is the one that the lora arms use unless another is chosen; set `adapter` to another one first."
+        run = continued_by(settings.path("data") / "runs", name)
+        return f"the run '{run}' continues it; wait for its end or remove it first." if run else ""
 
     return AdapterFolder(settings.path("adapters"), needed_by, lambda: model_folder(settings.model_source))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 import subprocess
 import sys
@@ -24,9 +23,7 @@ from finetune.check_plan import check_plan
 from finetune.defaults import default_recipe
 from finetune.examples import Examples
 from finetune.preferences import judgements, preferences
-from finetune.run_folder import STATE, RunFolder
-
-log = logging.getLogger(__name__)
+from finetune.run_folder import STATE, RunFolder, all_runs
 
 LEAST_FREE = 500 << 20  # bytes of disk before a run begins
 STARTING_S = 60
@@ -116,15 +113,7 @@ class LocalTraining:
             raise TrainingError(f"The run '{run_id}' cannot be removed: {error.strerror}.") from error
 
     def runs(self) -> list[Run]:
-        views = []
-        for state in sorted(self.folder.glob(f"*/{STATE}"), reverse=True):
-            if state.parent.name.startswith("."):
-                continue  # half written or half removed
-            try:
-                views.append(RunFolder(state.parent).view(whole=False))
-            except TrainingError as error:
-                log.warning("%s", error)
-        return sorted(views, key=lambda run: str(run.started_at), reverse=True)
+        return all_runs(self.folder)
 
     def run(self, run_id: str) -> Run:
         return self._run(run_id).view()

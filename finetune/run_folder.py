@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from filelock import FileLock, Timeout
 from core.errors import TrainingError
 from core.training import Columns, DataChoices, Plan, Recipe, Run, RunStatus
 from core.types import new_id
+
+log = logging.getLogger(__name__)
 
 PLAN, SETUP, STATE, LOG, SAMPLES = "plan.json", "setup.json", "state.json", "log.jsonl", "samples.jsonl"
 WAIT_S = 5  # for the lock of a run: whoever looks whether it lives may hold it for a moment
@@ -172,6 +175,25 @@ class RunFolder:
         turned = turn(log) if plan.kind == "train" else None  # a sweep's losses are of many trainings
         found = {"id": self.id, "plan": plan, "log": log, "samples": samples, "turned_up": turned}
         return _known(Run, state | found)
+
+
+def all_runs(folder: Path) -> list[Run]:
+    """The runs of a folder without logs and samples, newest first. One that cannot be read is logged and left out."""
+    views = []
+    for state in folder.glob(f"*/{STATE}"):
+        if state.parent.name.startswith("."):
+            continue  # half written or half removed
+        try:
+            views.append(RunFolder(state.parent).view(whole=False))
+        except TrainingError as error:
+            log.warning("%s", error)
+    return sorted(views, key=lambda run: str(run.started_at), reverse=True)
+
+
+def continued_by(folder: Path, adapter: str) -> str:
+    """The unfinished run that continues an adapter, '' when there is none."""
+    unfinished = (run for run in all_runs(folder) if run.status in ("running", "interrupted"))
+    return next((run.id for run in unfinished if run.plan.parent == adapter), "")
 
 
 def turn(log: tuple[Mapping[str, Any], ...]) -> int | None:

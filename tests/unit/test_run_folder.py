@@ -14,7 +14,7 @@ from finetune import run_folder
 from finetune.check_plan import check_plan
 from finetune.defaults import default_recipe
 from finetune.learning_rate import smoothed, suggest
-from finetune.run_folder import LOG, RunFolder, turn
+from finetune.run_folder import LOG, RunFolder, continued_by, turn
 
 PLAN = Plan(
     "mine",
@@ -176,3 +176,12 @@ def test_a_number_out_of_its_range_is_named_with_what_it_may_be(part, name, valu
 def test_without_one_loss_that_is_a_number_no_rate_is_suggested():
     with pytest.raises(TrainingError, match="not a number"):
         suggest([])
+
+
+def test_an_unfinished_run_needs_the_adapter_it_continues(tmp_path):
+    run = RunFolder.create(tmp_path, replace(PLAN, parent="old"), {}, {})
+    run.say("running", "Step 1")
+    assert continued_by(tmp_path, "old") == run.id, "interrupted, it may be resumed"
+    assert continued_by(tmp_path, "other") == ""
+    run.say("done", "Done")
+    assert continued_by(tmp_path, "old") == ""
