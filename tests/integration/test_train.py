@@ -175,13 +175,15 @@ def test_it_loads_in_plain_peft_and_its_merged_weights_in_plain_transformers(car
     assert torch.allclose(expected, merged, atol=1e-3)
 
 
-def test_a_run_killed_in_the_middle_resumes_to_the_same_adapter(training, plan, run, folder):
+def test_a_run_killed_in_the_middle_of_a_checkpoint_resumes_to_the_same_adapter(training, plan, run, folder):
     run_id = training.start(replace(plan, adapter="killed"))
     wait_for_step(training, run_id, run.total_steps // 2 + 1)
     os.kill(training._processes[run_id].pid, signal.SIGKILL)
     training._processes[run_id].wait()
     assert training.run(run_id).status == "interrupted"
     assert not (folder / "adapters/killed").exists()
+    newest = max((folder / "runs" / run_id / "checkpoints").glob("checkpoint-*"), key=lambda p: int(p.name[11:]))
+    (newest / "trainer_state.json").write_text('{"epoch": 1.')
     training.resume(run_id)
     assert finished(training, run_id).status == "done"
     assert same(weights(folder, "killed"), weights(folder, "support"))
@@ -189,21 +191,13 @@ def test_a_run_killed_in_the_middle_resumes_to_the_same_adapter(training, plan, 
     assert steps == [row["step"] for row in run.log if "loss" in row], "nothing is measured twice or missing"
 
 
-def test_a_checkpoint_that_was_cut_off_is_passed_over(training, plan, run, folder):
-    run_id = training.start(replace(plan, adapter="cut"))
-    wait_for_step(training, run_id, run.total_steps // 2 + 1)
-    os.kill(training._processes[run_id].pid, signal.SIGKILL)
-    training._processes[run_id].wait()
-    newest = max((folder / "runs" / run_id / "checkpoints").glob("checkpoint-*"), key=lambda p: int(p.name[11:]))
-    (newest / "trainer_state.json").write_text('{"epoch": 1.')
-    training.resume(run_id)
-    assert finished(training, run_id).status == "done"
-    assert same(weights(folder, "cut"), weights(folder, "support"))
-
-
-def test_stop_keeps_the_best_so_far(training, plan, folder):
+def test_one_run_at_a_time_and_stop_keeps_the_best_so_far(training, plan, folder):
     run_id = training.start(replace(plan, adapter="halted", recipe=replace(RECIPE, epochs=400)))
     wait_for_step(training, run_id, 12)
+    with pytest.raises(TrainingError, match="is under way"):
+        training.start(replace(plan, adapter="second"))
+    with pytest.raises(TrainingError, match="stop it first"):
+        training.remove(run_id)
     training.stop(run_id)
     run = finished(training, run_id)
     assert run.status == "stopped"
@@ -211,6 +205,8 @@ def test_stop_keeps_the_best_so_far(training, plan, folder):
     assert weights(folder, "halted")
     with pytest.raises(TrainingError, match="start a new run"):
         training.resume(run_id)
+    training.remove(run_id)
+    assert run_id not in [known.id for known in training.runs()]
 
 
 def test_training_ends_when_the_validation_loss_only_rises_also_when_it_was_killed_on_the_way(training, plan, folder):
@@ -229,20 +225,6 @@ def test_training_ends_when_the_validation_loss_only_rises_also_when_it_was_kill
     resumed = finished(training, run_id)
     assert resumed.step == run.step, "what was counted before the kill counts after it"
     assert same(weights(folder, "overfit-killed"), weights(folder, "overfit"))
-
-
-def test_only_one_run_at_a_time(training, plan):
-    run_id = training.start(replace(plan, adapter="first", recipe=replace(RECIPE, epochs=400)))
-    try:
-        with pytest.raises(TrainingError, match="is under way"):
-            training.start(replace(plan, adapter="second"))
-        with pytest.raises(TrainingError, match="stop it first"):
-            training.remove(run_id)
-    finally:
-        training.stop(run_id)
-        finished(training, run_id)
-    training.remove(run_id)
-    assert run_id not in [known.id for known in training.runs()]
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence(training, plan, folder):
