@@ -94,12 +94,6 @@ def bootstrap_mean(values: Values, clusters: Labels | None = None, level: float 
     return Estimate(middle, float(drawn.confidence_interval.low), float(drawn.confidence_interval.high))
 
 
-def cluster_means(values: Values, clusters: Labels) -> np.ndarray:
-    """The mean of each cluster [clusters], in the order of the sorted labels."""
-    rows, (groups,) = _checked(values, clusters)
-    return np.bincount(groups, rows) / np.bincount(groups)
-
-
 def numbered(labels: Labels) -> np.ndarray:
     """The clusters' places among the sorted labels, from 0 [rows]."""
     return np.unique(np.asarray(labels), return_inverse=True)[1]
