@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from sqlite3 import OperationalError
 from typing import Any
 
 from alembic import command
@@ -16,6 +17,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random
 
 from core.errors import StoreError
 from store.failures import explain, place
@@ -99,7 +101,7 @@ def _sqlite(url: URL) -> Engine:
     def prepare(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # sqlite3 would begin and commit at its own discretion
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA journal_mode = WAL")  # readers and a writer do not block each other
+        _write_ahead(connection)
         connection.execute("PRAGMA synchronous = FULL")  # an acknowledged write survives a power cut too
 
     @event.listens_for(engine, "begin")
@@ -107,6 +109,17 @@ def _sqlite(url: URL) -> Engine:
         connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('sqlite_begin', 'DEFERRED')}")
 
     return engine
+
+
+@retry(
+    retry=retry_if_exception_type(OperationalError),
+    wait=wait_random(0.01, 0.1),
+    stop=stop_after_delay(BUSY_S),
+    reraise=True,
+)
+def _write_ahead(connection: Any) -> None:
+    """Readers and a writer do not block each other. SQLite does not itself wait for this switch when others hold it."""
+    connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _postgres(url: URL) -> Engine:
