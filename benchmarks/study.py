@@ -10,9 +10,10 @@ from typing import Any
 from benchmarks.measure import ratio
 from benchmarks.rows import Row, at_least
 from core.settings import ROOT, load_settings
+from core.studies import TestQuestion
 from core.types import ARM_NAMES, ArmSpec, Draft, Question
 from launch import compose, index_knowledge
-from study.questions import TestQuestion, read_questions
+from study.questions import read_questions
 from study.run import answer_all
 
 QUESTIONS_FOLDER = ROOT / "knowledge/questions"

@@ -99,5 +99,13 @@ class QuestionsError(DuodeskError):
     """A file of test questions cannot be read."""
 
 
+class StudyError(DuodeskError):
+    """A study cannot be planned or run as asked."""
+
+
+class UnknownStudy(StudyError):
+    """There is no study by this identifier."""
+
+
 class JudgeError(DuodeskError):
     """The LLM judge cannot be reached, or does not answer as asked."""

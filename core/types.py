@@ -67,11 +67,13 @@ class Decoding:
 
 @dataclass(frozen=True)
 class ArmSpec:
-    """What a person asks for: a cell of the 2x2, with the template and adapter to fill it."""
+    """What a person asks for: a cell of the 2x2, with the template and adapter to fill it. An empty `model` is the
+    base model in use, else a folder or a hub id."""
 
     name: ArmName
     template: str
     adapter: str | None = None
+    model: str = ""
 
     @property
     def uses_retrieval(self) -> bool:

@@ -3,31 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import QuestionsError
+from core.studies import TestQuestion
 from core.types import Turn
-
-
-@dataclass(frozen=True)
-class TestQuestion:
-    """One question. `facts` lists, for each required fact, its accepted spellings; none means unanswerable."""
-
-    __test__ = False  # the name is the field's own; pytest must not collect it
-
-    id: str
-    topic: str
-    article: str | None
-    kind: str
-    question: str
-    facts: tuple[tuple[str, ...], ...]
-    history: tuple[Turn, ...]
-    reference: str
-
-    @property
-    def answerable(self) -> bool:
-        return bool(self.facts)
 
 
 def read_questions(path: Path) -> list[TestQuestion]:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.protocols import Backend
+from core.studies import TestQuestion
 from core.types import Answer, ArmName, ArmSpec, Question
 from study.asking import ask_all
 from study.grading.grade import Grade, evidence_for, grade
 from study.grading.unsupported import Evidence
-from study.questions import TestQuestion, read_questions
+from study.questions import read_questions
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from core.studies import TestQuestion
 from core.types import ArmSpec, Passage, Question, Turn
 from study.grading.facts import FactCheck, check_facts, declines
-from study.questions import TestQuestion, read_questions
+from study.questions import read_questions
 from study.run import share
 
 Chat = list[dict[str, str]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from study.questions import TestQuestion
+from core.studies import TestQuestion
 
 # A refusal both admits not knowing and offers a person; either alone may occur in a good answer.
 NOT_KNOWN = re.compile(
@@ -25,12 +25,14 @@ A_PERSON = re.compile(r"\b(person|colleague|someone|team|human|call us)\b|\+\d\d
 class FactCheck:
     """How many of the required facts stand in an answer, and whether it declines: admits not knowing, offers a person.
 
-    A question without required facts is unanswerable: declining is the right answer to it.
+    Declining is the right answer to a question that is not answerable. One whose facts are not known requires none, and
+    whether its answer is right cannot be told.
     """
 
     facts_found: int
     facts_required: int
     declined: bool
+    answerable: bool
 
     @property
     def strict(self) -> bool:
@@ -39,23 +41,23 @@ class FactCheck:
 
     @property
     def share(self) -> float | None:
-        """The part of the required facts that was found, 0 to 1; None for an unanswerable question."""
+        """The part of the required facts that was found, 0 to 1; None where none are known."""
         return self.facts_found / self.facts_required if self.facts_required else None
 
     @property
     def rightly_declined(self) -> bool:
         """The question is unanswerable and the answer says so."""
-        return not self.facts_required and self.declined
+        return not self.answerable and self.declined
 
     @property
     def wrongly_declined(self) -> bool:
         """The question is answerable, yet the answer declines; one that also gives all the facts is no refusal."""
-        return self.facts_required > 0 and self.declined and not self.strict
+        return self.answerable and self.declined and not self.strict
 
     @property
     def wrongly_answered(self) -> bool:
         """The question is unanswerable, yet the answer does not decline."""
-        return not self.facts_required and not self.declined
+        return not self.answerable and not self.declined
 
     @property
     def right(self) -> bool:
@@ -69,8 +71,9 @@ def check_facts(question: TestQuestion, answer: str) -> FactCheck:
     A fact is found when any of its accepted spellings is.
     """
     text = _plain(answer)
-    found = sum(any(_contains(text, spelling) for spelling in spellings) for spellings in question.facts)
-    return FactCheck(found, len(question.facts), declines(answer))
+    facts = question.facts or ()
+    found = sum(any(_contains(text, spelling) for spelling in spellings) for spellings in facts)
+    return FactCheck(found, len(facts), declines(answer), question.answerable)
 
 
 def declines(answer: str) -> bool:

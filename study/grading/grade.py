@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from core.studies import TestQuestion
 from core.types import Answer
 from study.grading.facts import FactCheck, check_facts
 from study.grading.mentions import Mention
 from study.grading.unsupported import Evidence, unsupported
-from study.questions import TestQuestion
 from study.text_scores import Embed, chrf, rouge_l
 
 
@@ -41,6 +41,7 @@ def grade(question: TestQuestion, answer: Answer, evidence: Evidence) -> Grade:
         facts_found=check.facts_found,
         facts_required=check.facts_required,
         declined=check.declined,
+        answerable=check.answerable,
         unsupported=unsupported(text, evidence),
         rouge_l=rouge_l(text, question.reference),
         chrf=chrf(text, question.reference),
@@ -60,7 +61,7 @@ def evidence_for(question: TestQuestion, answers: Sequence[Answer], known: Evide
     With the answers of all arms, what is true by any arm's passages is no invention of another that had none.
     """
     texts = [question.question, question.reference, *(turn.text for turn in question.history)]
-    texts += [spelling for spellings in question.facts for spelling in spellings]
+    texts += [spelling for spellings in question.facts or () for spelling in spellings]
     texts += [turn.text for answer in answers for turn in answer.prompt]
     texts += [passage.text for answer in answers for passage in answer.passages]
     return Evidence(dict.fromkeys(texts), known)

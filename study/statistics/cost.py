@@ -6,21 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.studies import Prices
 from study.statistics.clusters import Labels, Values, clustered_mean
 from study.statistics.estimate import LEVEL, Estimate, Inference
-
-
-@dataclass(frozen=True)
-class Prices:
-    """In one currency: of a million tokens read and written, of an hour of the machine, of one label by a person.
-
-    A bought answer has prices of tokens, an own machine has one of its hours; what does not apply is 0.
-    """
-
-    million_prompt_tokens: float = 0.0
-    million_new_tokens: float = 0.0
-    machine_hour: float = 0.0
-    label: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from core.studies import TestQuestion
 from study.grading.facts import FactCheck, check_facts
-from study.questions import TestQuestion
 
 
 def question(*facts):
@@ -58,5 +58,5 @@ def test_a_refusal_is_wrong_where_there_is_an_answer():
     assert check_facts(question(("€39",)), refusal).wrongly_declined
     assert not check_facts(question(), refusal).wrongly_declined
     assert not check_facts(question(("€39",)), "It costs €390.").wrongly_declined
-    complete = FactCheck(facts_found=1, facts_required=1, declined=True)
+    complete = FactCheck(facts_found=1, facts_required=1, declined=True, answerable=True)
     assert complete.right and not complete.wrongly_declined, "it only sounded like a refusal"

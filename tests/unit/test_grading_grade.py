@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from core.studies import TestQuestion
 from core.types import Answer, Passage, Turn
 from study.grading.grade import acceptable, evidence_for, grade, with_similarity
-from study.questions import TestQuestion
 
 QUESTION = TestQuestion(
     id="q",

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from study.statistics.cost import Prices, answer_costs, break_even, cost_per_acceptable, training_cost
+from core.studies import Prices
+from study.statistics.cost import answer_costs, break_even, cost_per_acceptable, training_cost
 from study.statistics.crossover import learning_curve
 from study.statistics.estimate import Inference
 

@@ -4,9 +4,9 @@ import random
 
 import pytest
 
+from core.studies import TestQuestion
 from core.types import ARM_NAMES, Answer
 from study.grading.grade import Grade
-from study.questions import TestQuestion
 from study.run import Graded
 from study.verdict import print_verdict, verdict
 
