@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 
 from core.studies import REPEAT_AFTER
 from store.tables import rating_skips, ratings, study_answers
@@ -31,7 +31,7 @@ def free_for(study_id: str, rater: str, moment: datetime) -> ColumnElement[bool]
         ~skipped,
         _answered(ratings.c.left),
         _answered(ratings.c.right),
-        or_(ratings.c.repeats.is_(None), _votes_since_original(rater) >= REPEAT_AFTER),
+        or_(ratings.c.repeats.is_(None), _original_is_long_ago(study_id, rater)),
         or_(ratings.c.second_to.is_(None), _first_opinion_of_another(rater)),
         ~_has_second_opinion(rater),
     )
@@ -46,17 +46,14 @@ def _answered(arm: ColumnElement[str]) -> ColumnElement[bool]:
     )
 
 
-def _votes_since_original(rater: str) -> ColumnElement[int]:
-    """How many votes the rater has cast after the one that is to be repeated; 0 when another cast that."""
+def _original_is_long_ago(study_id: str, rater: str) -> ColumnElement[bool]:
+    """Whether the rater has voted on what is to be repeated, and REPEAT_AFTER times since."""
     original, later = ratings.alias(), ratings.alias()
-    theirs = and_(original.c.rater == rater, later.c.rater == rater)
-    return (
-        select(func.count())
-        .select_from(original)
-        .join(later, and_(later.c.study_id == original.c.study_id, later.c.place > original.c.place))
-        .where(original.c.id == ratings.c.repeats, theirs)
-        .scalar_subquery()
+    theirs = select(later.c.place).where(
+        later.c.study_id == study_id, later.c.rater == rater, later.c.place.is_not(None)
     )
+    long_ago = theirs.order_by(later.c.place.desc()).offset(REPEAT_AFTER - 1).limit(1).scalar_subquery()
+    return exists().where(original.c.id == ratings.c.repeats, original.c.rater == rater, original.c.place < long_ago)
 
 
 def _first_opinion_of_another(rater: str) -> ColumnElement[bool]:
