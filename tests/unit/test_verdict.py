@@ -17,6 +17,7 @@ def graded(number, arm, right, required=1, declined=False, seconds=1.0):
         facts_found=int(right) * required,
         facts_required=required,
         declined=declined,
+        answerable=required > 0,
         unsupported=(),
         rouge_l=0.0,
         chrf=0.0,
