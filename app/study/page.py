@@ -14,60 +14,57 @@ from core.parts import Parts
 def build(parts: Parts, blocks: Any) -> None:
     """Lays the four tabs out and wires them to each other."""
     top_line(parts)
+    chosen = gr.State("")  # the id of the study that all tabs are about
     with gr.Tabs(elem_id="study-page-tabs") as tabs:
         with gr.Tab("Studies", id="list") as list_open:
-            listed = studies_tab.build(parts)
+            listed = studies_tab.build(parts, chosen)
         with gr.Tab("New study", id="new") as new_open:
             form = plan_tab.build(parts)
         with gr.Tab("Rate", id="rate") as rate_open:
-            rating = rate_tab.build(parts)
+            rating = rate_tab.build(parts, chosen)
         with gr.Tab("Verdict", id="verdict") as verdict_open:
-            told = verdict_tab.build(parts)
+            told = verdict_tab.build(parts, chosen)
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    choices = [rating.study, *rating.view]
 
-    def opened(request: gr.Request) -> tuple[Any, ...]:
-        """The list of studies; at the address of raters the pairs alone, since the rest would bias them."""
-        rated = request.query_params.get("rate")
-        if rated:
-            shown = (gr.skip(),) * len(listed.view)
-            return *shown, gr.Tabs(selected="rate"), *rating.handlers.open_link(rated, request)
-        return *listed.handlers.show(""), *[gr.skip()] * (1 + len(choices))
+    def open_page(request: gr.Request) -> tuple[Any, ...]:
+        """The address of raters opens the pairs alone: the rest would tell them what is compared."""
+        if _sent_to_rate(request):
+            return gr.Tabs(selected="rate"), gr.skip(), gr.skip()
+        return gr.skip(), *form.handlers.open(None, None)
 
-    blocks.load(opened, None, [*listed.view, tabs, *choices], **quiet)
+    def show_list(study_id: str, request: gr.Request) -> tuple[Any, ...]:
+        if _sent_to_rate(request):
+            return (gr.skip(),) * len(listed.view)
+        return listed.handlers.show(study_id)
 
-    def show_list(event: Any) -> Any:
-        return event(listed.handlers.show, listed.chosen, listed.view, **quiet)
+    def show_pair(study_id: str, request: gr.Request) -> tuple[Any, ...]:
+        sent = _sent_to_rate(request)
+        return rating.handlers.open_link(sent, request) if sent else rating.handlers.open(study_id, request)
 
-    def show_form(event: Any) -> None:
-        opened = event(form.handlers.open, form.opened, form.opened, **quiet)
-        opened.then(**form.look_again).then(**form.plan_again)
-
-    def show_pair(event: Any, study: Any) -> None:
-        event(rating.handlers.open, [study, listed.chosen], choices, **quiet)
-
-    def show_verdict(event: Any, study: Any) -> None:
-        told.show(event(told.handlers.open, [study, listed.chosen], told.study, **quiet).then)
-
-    # Every tab shows the state of things when it is opened; only an open list of studies keeps looking.
-    show_list(list_open.select)
-    show_form(new_open.select)
-    show_pair(rate_open.select, rating.study)
-    show_verdict(verdict_open.select, told.study)
+    blocks.load(open_page, None, [tabs, *form.opened], **quiet)
+    # Every tab shows the state of things when it is opened, also by a button of another tab, and the first one when
+    # the page is opened. Only an open list of studies keeps looking.
+    list_open.select(show_list, chosen, listed.view, **quiet)
+    opened = new_open.select(form.handlers.open, form.opened, form.opened, **quiet)
+    opened.then(**form.look_again).then(**form.plan_again)
+    rate_open.select(show_pair, chosen, [rating.study, *rating.view], **quiet)
+    told.show(verdict_open.select(told.handlers.open, chosen, told.study, **quiet).then)
     left = [new_open.select, rate_open.select, verdict_open.select]
     gr.on(left, lambda: gr.Timer(active=False), None, listed.timer, **quiet)
 
-    # The list's buttons are about the study that is chosen there.
-    show_pair(listed.rate.click(lambda: gr.Tabs(selected="rate"), None, tabs, **quiet).then, listed.chosen)
-    show_verdict(listed.verdict.click(lambda: gr.Tabs(selected="verdict"), None, tabs, **quiet).then, listed.chosen)
-    copied = listed.copy.click(form.handlers.use, listed.chosen, [tabs, *form.used], **quiet)
-    copied.then(**form.look_again).then(**form.plan_again)
-    begun = form.start.click(
+    listed.rate.click(lambda: gr.Tabs(selected="rate"), None, tabs, **quiet)
+    listed.verdict.click(lambda: gr.Tabs(selected="verdict"), None, tabs, **quiet)
+    listed.copy.click(form.handlers.use, chosen, [tabs, *form.used], **quiet)
+    form.start.click(
         form.handlers.start,
         form.inputs,
-        [listed.chosen, tabs, form.said],
+        [chosen, tabs, form.said],
         show_progress_on=form.said,
         api_visibility="private",
     )
-    show_list(begun.then)
+
+
+def _sent_to_rate(request: gr.Request) -> str:
+    """The study in the address that raters are sent, '' for everybody else."""
+    return str(request.query_params.get("rate", ""))

@@ -110,10 +110,7 @@ class PlanForm:
     def start(self, arms: Arms, *values: Any) -> tuple[Any, Any, str]:
         """Fixes the study and starts it. Returns the id of the study to show, the tab, and what is said below."""
         try:
-            plan = plan_of(arms, values)
-            if not plan.name:
-                raise StudyError("The study has no name yet; give it one at the top.")
-            study = self.studies.add(plan)
+            study = self.studies.add(plan_of(arms, values))
         except DuodeskError as error:
             say(error)
             return gr.skip(), gr.skip(), problem_html(str(error))

@@ -40,16 +40,15 @@ class BlindRating:
         self.ratings = parts.ratings
         self.blank = blank
 
-    def open(self, study_id: str | None, chosen: str, request: gr.Request) -> tuple[Any, ...]:
-        """The dropdown with the studies that plan ratings as they are now, and what `show` returns; without a known
-        `study_id` for the one chosen in the list."""
+    def open(self, chosen: str, request: gr.Request) -> tuple[Any, ...]:
+        """The dropdown with the studies that plan ratings as they are now, and what `show` returns."""
         try:
             choices = [(view.study.plan.name, view.study.id) for view in self.studies.views() if view.ratings.planned]
         except DuodeskError as error:
             say(error)
             choices = []
         known = [identifier for _, identifier in choices]
-        value = next((wanted for wanted in (study_id, chosen) if wanted in known), next(iter(known), None))
+        value = chosen if chosen in known else next(iter(known), None)
         return gr.Dropdown(choices=choices, value=value), *self.show(value, request)
 
     def open_link(self, study_id: str, request: gr.Request) -> tuple[Any, ...]:
@@ -127,8 +126,8 @@ class RateTab:
     view: list[Any]
 
 
-def build(parts: Parts) -> RateTab:
-    """Lays the tab out and wires it."""
+def build(parts: Parts, chosen: Any) -> RateTab:
+    """Lays the tab out and wires it; `chosen` holds the id of the page's study."""
     study = gr.Dropdown([], label="Study", elem_id="rate-study")
     pair = gr.HTML(apply_default_css=False, js_on_load=LIVE_JS, elem_id="pair")
     again = gr.Button("Look again", size="md", visible=False, elem_id="look-again")
@@ -151,4 +150,5 @@ def build(parts: Parts) -> RateTab:
     skip.click(tab.skip, [task, study], view, **quiet).then(None, None, js=TO_PAIR, **quiet)
     undo.click(tab.undo, study, view, **quiet)
     gr.on([study.input, again.click], tab.show, study, view, **quiet)
+    study.input(lambda study_id: study_id, study, chosen, **quiet)
     return RateTab(tab, study, view)

@@ -108,7 +108,6 @@ class StudiesTab:
     """What the page wires to other tabs."""
 
     handlers: StudyList
-    chosen: Any
     view: list[Any]
     timer: Any
     rate: Any
@@ -116,8 +115,8 @@ class StudiesTab:
     copy: Any
 
 
-def build(parts: Parts) -> StudiesTab:
-    """Lays the tab out and wires it."""
+def build(parts: Parts, chosen: Any) -> StudiesTab:
+    """Lays the tab out and wires it; `chosen` holds the id of the page's study."""
     tab = StudyList(parts)
     rows = gr.HTML(js_on_load=LISTING_JS, apply_default_css=False, elem_id="study-list")
     state = gr.HTML(apply_default_css=False, elem_id="study-state")
@@ -130,7 +129,6 @@ def build(parts: Parts) -> StudiesTab:
         verdict = gr.Button("Verdict", elem_id="study-verdict", **narrow)
         copy = gr.Button("Copy as new", elem_id="study-copy", **narrow)
         remove = gr.Button("Remove …", elem_id="study-remove", **narrow)
-    chosen = gr.State("")
     # Looks again only while something runs and the tab is open; a closed tab switches it off.
     timer = gr.Timer(LOOK_S, active=False)
 
@@ -144,4 +142,4 @@ def build(parts: Parts) -> StudiesTab:
     # The browser asks; states do not reach it, so that the id goes by way of a hidden box.
     asked = gr.Textbox(visible="hidden", label="To be removed")
     remove.click(lambda study: study, chosen, asked, **quiet).then(tab.remove, asked, view, js=SURE, **quiet)
-    return StudiesTab(tab, chosen, view, timer, rate, verdict, copy)
+    return StudiesTab(tab, view, timer, rate, verdict, copy)

@@ -33,16 +33,15 @@ class VerdictPage:
     def __init__(self, parts: Parts) -> None:
         self.studies = parts.studies
 
-    def open(self, study_id: str | None, chosen: str) -> Any:
-        """The dropdown with the studies as they are now; else the one chosen in the list."""
+    def open(self, chosen: str) -> Any:
+        """The dropdown with the studies as they are now."""
         try:
             choices = [(view.study.plan.name, view.study.id) for view in self.studies.views()]
         except DuodeskError as error:
             say(error)
             return gr.skip()
         known = [identifier for _, identifier in choices]
-        value = next((wanted for wanted in (study_id, chosen) if wanted in known), next(iter(known), None))
-        return gr.Dropdown(choices=choices, value=value)
+        return gr.Dropdown(choices=choices, value=chosen if chosen in known else next(iter(known), None))
 
     def progress(self, study_id: str | None) -> str:
         """How far the study is, while it is not complete."""
@@ -96,8 +95,8 @@ class VerdictTab:
     show: Any  # shows the study's progress and then its verdict after an event
 
 
-def build(parts: Parts) -> VerdictTab:
-    """Lays the tab out and wires it."""
+def build(parts: Parts, chosen: Any) -> VerdictTab:
+    """Lays the tab out and wires it; `chosen` holds the id of the page's study."""
     tab = VerdictPage(parts)
     study = gr.Dropdown([], label="Study", elem_id="verdict-study")
     with gr.Row():
@@ -121,6 +120,7 @@ def build(parts: Parts) -> VerdictTab:
         )
 
     show(study.input)
+    study.input(lambda study_id: study_id, study, chosen, **quiet)
     show(refresh.click)
     for kind, button in buttons.items():
         file = gr.DownloadButton(elem_id=f"study-{kind}", visible="hidden")
