@@ -13,7 +13,6 @@ from app.study.plan_html import arms_html
 from app.study.study_html import MEASURES
 from app.widgets import ARM_LABELS
 from core.parts import Parts
-from core.settings import ROOT
 from core.studies import Prices, StudyPlan
 
 PAIRS = [("each two arms in turn", "all"), ("the deciding two arms alone", "deciding")]
@@ -56,7 +55,7 @@ def build(parts: Parts) -> PlanTab:
     with gr.Row():
         name = gr.Textbox(label="Name of the study", placeholder="such as spring 2026", max_lines=1, min_width=220)
         questions = gr.Textbox(
-            _shown_path(settings.questions),
+            settings.questions,
             label="Questions: a CSV or JSONL file, or a folder",
             max_lines=1,
             scale=2,
@@ -139,8 +138,3 @@ def build(parts: Parts) -> PlanTab:
 
     used = [*shown, *(value for field, value in zip(FIELDS, values, strict=True) if field not in ("first", "second"))]
     return PlanTab(tab, [template, adapter], used, start, [arms, *values], said, look_again, plan_again)
-
-
-def _shown_path(questions: str) -> str:
-    """The settings' questions as the field shows them; relative paths are taken from the project's folder."""
-    return str(ROOT / questions) if questions else ""

@@ -131,7 +131,7 @@ def build(parts: Parts, chosen: Any) -> RateTab:
     study = gr.Dropdown([], label="Study", elem_id="rate-study")
     pair = gr.HTML(apply_default_css=False, js_on_load=LIVE_JS, elem_id="pair")
     again = gr.Button("Look again", size="md", visible=False, elem_id="look-again")
-    with gr.Column(visible=False) as voting:
+    with gr.Column(visible=False, elem_id="rate-votes") as voting:
         buttons = vote_buttons()
     with gr.Row():
         skip = gr.Button("Skip (S)", size="sm", min_width=120, visible=False, elem_id="skip-pair")
