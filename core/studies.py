@@ -342,6 +342,10 @@ class Studies(Protocol):
         """The verdict page as a piece of HTML without scripts, which also looks right in the app."""
         ...
 
+    def print_report(self, study_id: str) -> None:
+        """The verdict in the terminal. Raises UnknownStudy."""
+        ...
+
     def export(self, study_id: str, kind: ExportKind, folder: Path) -> Path:
         """Writes the self-contained page, the data, or the preference pairs, and returns the file."""
         ...

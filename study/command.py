@@ -256,21 +256,7 @@ def _run(parts: Parts, study: Study) -> int:
 
 def _print_result(parts: Parts, study: Study) -> None:
     """How the arms did and which of them to use."""
-    from study.run import grade_all, print_shares
-    from study.verdict import print_verdict, verdict
-
-    answers = parts.store.studies.answers(study.id)
-    cells: dict[str, str] = {arm.name: arm.spec.name for arm in study.plan.arms}
-    distinct = len(set(cells.values())) == len(cells)  # the verdict knows arms by their cells
-    by_arm = {
-        cell if distinct else name: {one.answer.question_id: one.answer for one in answers if one.arm == name}
-        for name, cell in cells.items()
-    }
-    graded = grade_all(study.questions, by_arm)
-    print_shares(graded)
-    if distinct and len({one.question.id for one in graded if one.question.facts}) > 1:
-        print_verdict(verdict(graded, study.plan.margin))
-    _print_notes(study)
+    parts.studies.print_report(study.id)
 
 
 def _print_notes(study: Study) -> None:

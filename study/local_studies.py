@@ -127,6 +127,12 @@ class LocalStudies:
 
         return str(report_html(*self._results(study_id), self._report_tools()))
 
+    def print_report(self, study_id: str) -> None:
+        from study.analysis.findings import findings
+        from study.report.terminal import print_findings
+
+        print_findings(findings(*self._results(study_id), self._report_tools()))
+
     def export(self, study_id: str, kind: ExportKind, folder: Path) -> Path:
         from study.report.export import export
 
