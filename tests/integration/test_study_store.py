@@ -658,7 +658,7 @@ def test_a_rating_is_reserved_at_once_though_thousands_are_planned(studies: SqlS
             times.append(time.perf_counter() - started)
         return min(times)
 
-    limit = 0.15  # seconds; a third of it on a machine that does nothing else
+    limit = 0.25  # seconds; a fifth of it on a machine that does nothing else
     assert quickest() < limit
     for question in questions:
         studies.add_answer(said(study, "bare", question.id))
