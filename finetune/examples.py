@@ -103,7 +103,7 @@ class Examples:
             VALIDATION: validation,
             OLD: [round_row(one, self._prompt(one, template)) for one in old],
             GENERAL: self._general(template),
-            PROBES: self._probes(checked.validation, template),
+            PROBES: self._probes(checked.validation, template) if plan.samples else [],
             # A rated answer that nobody wanted is nothing to learn from again.
             ROUNDS: [_stored(one, "train") for one in [*checked.train, *replayed] if _wanted(one, checked.rated)]
             + [_stored(one, "validation") for one in checked.validation],

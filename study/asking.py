@@ -49,7 +49,7 @@ def ask_all(
     missing = [(question, spec) for question in questions for spec in specs if (question.id, spec.name) not in done]
     started, before, total = time.perf_counter(), len(done), len(questions) * len(specs)
     with out.open("a", encoding="utf-8") as file, ThreadPoolExecutor(at_once) as pool:
-        asking = [pool.submit(_ask, backend, question, spec) for question, spec in missing]
+        asking = [pool.submit(ask, backend, question, spec) for question, spec in missing]
         try:
             for finished in as_completed(asking):
                 said = finished.result()
@@ -66,7 +66,8 @@ def ask_all(
     return [done[question.id, spec.name] for question in questions for spec in specs]
 
 
-def _ask(backend: Backend, question: Question, spec: ArmSpec) -> Said:
+def ask(backend: Backend, question: Question, spec: ArmSpec) -> Said:
+    """One answer with its times; one that failed has an error in place of a text."""
     started, first, last = time.perf_counter(), None, None
     try:
         draft = backend.draft(question, spec)

@@ -1,0 +1,38 @@
+"""What experiments need of the rest of the program, and how they end early."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.protocols import Backend, Retriever, Templates
+from core.studies import StudyStore
+from core.training import Adapters, Training
+from study.text_scores import Embed
+
+Tell = Callable[[int, int, str], None]  # steps done, steps in all, and what is being done with the time it will take
+
+
+class Stopped(Exception):
+    """The experiment was asked to stop. What was answered until then is kept."""
+
+
+@dataclass(frozen=True)
+class ExperimentParts:
+    """The rooms that experiments work with. `at_once` answers are under way at a time.
+
+    `backend_with` makes a backend over other templates or another retriever than those in use (None: the same),
+    `retriever_over` a retriever with an index of its own in a folder. `documents` is what the index in use was made of.
+    """
+
+    store: StudyStore
+    backend: Backend
+    templates: Templates
+    training: Training
+    adapters: Adapters
+    embed: Embed
+    at_once: int
+    backend_with: Callable[[Templates | None, Retriever | None], Backend]
+    retriever_over: Callable[[Path], Retriever]
+    documents: Path | None
