@@ -9,8 +9,7 @@ from core.errors import StudyError
 from core.studies import Measure, Study, TestQuestion
 from core.types import Answer
 from study.grading.facts import check_facts
-from study.references import Reference
-from study.text_scores import Embed, chrf, rouge_l, score_answers
+from study.text_scores import Embed, chrf, rouge_l
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +58,7 @@ def scores_of(
     if measure == "facts":
         return np.array([check_facts(question, text).share or 0.0 for question, text in pairs])
     if measure == "similarity":
-        references = [Reference(one.id, one.question, one.reference) for one in questions]
-        return score_answers(texts, references, embed)["similarity"]
+        ours, theirs = (np.asarray(embed(said)) for said in (texts, [question.reference for question in questions]))
+        return (ours * theirs).sum(axis=1) * np.array([bool(text.strip()) for text in texts])
     score = {"rouge_l": rouge_l, "chrf": chrf}[measure]
     return np.array([score(text, question.reference) for question, text in pairs])
