@@ -209,6 +209,13 @@ class Training(Protocol):
         """
         ...
 
+    def rounds(self, plan: Plan, apart: Sequence[str]) -> list[Round]:
+        """What would be trained on, without rounds that nearly repeat one of the questions `apart`.
+
+        Raises TrainingError.
+        """
+        ...
+
     def defaults(self, rows: int) -> tuple[Recipe, str]:
         """A sensible recipe for that many training rounds, and why. Raises ModelError."""
         ...

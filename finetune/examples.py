@@ -111,6 +111,12 @@ class Examples:
         }
         return setup, files
 
+    def rounds(self, plan: Plan, apart: Sequence[str]) -> list[Round]:
+        """The rounds to train on that repeat none of the questions `apart`. Raises TrainingError."""
+        train = self._check(plan, None).train
+        near = matches([one.question for one in train], list(apart))
+        return [one for place, one in enumerate(train) if place not in near]
+
     def seen(self, adapter: str, questions: Sequence[str]) -> int:
         """How many of the questions nearly repeat a round that the adapter was trained on, if its run is kept."""
         trained = [row["question"] for row in self._rounds_of(adapter) if row["part"] == "train"]

@@ -10,12 +10,13 @@ from core.errors import StudyError
 from core.studies import Study, StudyArm
 from core.training import Columns, DataChoices, Plan, Run
 from core.types import Answer, ArmName, ArmSpec
-from study.experiments.answers import Answers, arm_of, asked, equal_arm
-from study.experiments.curve_sentences import curve_sentences
+from study.experiments.answers import Answers, arm_of, equal_arm
 from study.experiments.curve_training import CurveTraining
 from study.experiments.parts import ExperimentParts, Tell
 from study.experiments.plain import plain
 from study.experiments.scoring import measure_of, scored, scores_of
+from study.experiments.sentences import curve_sentences
+from study.experiments.settings import begun, made_of
 from study.experiments.time_left import TimeLeft
 from study.statistics.clusters import clustered_mean
 from study.statistics.crossover import learning_curve
@@ -138,36 +139,17 @@ class _Curve:
 
     def _begin(self) -> dict[str, Any]:
         """What is kept of an earlier attempt. Raises StudyError when it was made of something else."""
-        settings = plain(
-            {
-                "files": self.choices.files,
-                "columns": self.choices.columns and asdict(self.choices.columns),
-                "rounds": self.training.report.train,
-                "validation_rounds": self.training.report.validation,
-                "data_hash": self.training.report.data_hash,
-                "made_of": {arm: self._made_of(spec) for arm, spec in self.specs.items()},
-            }
-        )
-        content = dict(self.study.experiments.get("learning_curve") or {})
-        kept = content.get("settings", {})
-        for what, value in settings.items():
-            old = kept.get(what, value)
-            if what == "made_of" and isinstance(old, dict):  # an arm may be added later
-                old, value = ({arm: old.get(arm) or value[arm] for arm in value}, value)
-            if old != value:
-                raise StudyError(
-                    f"The learning curve of the study '{self.study.plan.name}' was begun with other {_told(what)} "
-                    f"({_short(old)}, now {_short(value)}), so that its points could not be compared; go back to that, "
-                    "or plan a new study."
-                )
-        settings["made_of"] = kept.get("made_of", {}) | settings["made_of"]
-        return content | {"settings": settings, "recipes": self._recipes(), "trainings": content.get("trainings", [])}
-
-    def _made_of(self, spec: ArmSpec) -> dict[str, Any]:
-        """What answers of an arm are made of, beside the adapter."""
-        base, one = _base(spec), self.questions[0]
-        arm = self.parts.backend.draft(asked(one), base).arm
-        return {"model": arm.model_hash, "template": arm.template_hash, "index": arm.index_version}
+        report = self.training.report
+        settings = {
+            "files": self.choices.files,
+            "columns": self.choices.columns and asdict(self.choices.columns),
+            "rounds": report.train,
+            "validation_rounds": report.validation,
+            "data_hash": report.data_hash,
+            "arms": {arm: made_of(self.parts.backend, _base(spec), self.study) for arm, spec in self.specs.items()},
+        }
+        content = begun(self.study, "learning_curve", settings)
+        return content | {"recipes": self._recipes(), "trainings": content.get("trainings", [])}
 
     def _recipes(self) -> list[dict[str, Any]]:
         return [{"rows": rows} | asdict(self.training.recipe(rows)) for rows in self.sizes if rows]
@@ -265,12 +247,3 @@ def _training_row(run: Run, rows: int, seed: int, seen: int) -> dict[str, Any]:
     return plain(
         {"rows": rows, "seed": seed, "seconds": run.seconds, "seen": seen} | {k: run.result.get(k) for k in told}
     )
-
-
-def _told(what: str) -> str:
-    return {"made_of": "models, templates or passages", "data_hash": "training data"}.get(what, what.replace("_", " "))
-
-
-def _short(value: Any) -> str:
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return text if len(text) <= 120 else f"{text[:117]}..."

@@ -36,3 +36,4 @@ class ExperimentParts:
     backend_with: Callable[[Templates | None, Retriever | None], Backend]
     retriever_over: Callable[[Path], Retriever]
     documents: Path | None
+    company: str

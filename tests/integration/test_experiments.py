@@ -65,6 +65,7 @@ def parts(tmp_path_factory):
         backend_with=lambda other, retriever: backend,
         retriever_over=HybridRetriever,
         documents=ROOT / "knowledge/articles",
+        company="Velomoor",
     )
     chats.close()
 

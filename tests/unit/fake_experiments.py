@@ -73,11 +73,11 @@ class QuickTraining(FakeTraining):
     def __init__(self, adapters: FakeAdapters, rounds: int = 60) -> None:
         super().__init__()
         self.adapters = adapters
-        self.rounds = rounds
+        self.total = rounds
         self.seen_questions = 0
 
     def report(self, plan: Plan, progress: Progress | None = None) -> DataReport:
-        return replace(REPORT, train=self.rounds, validation=6)
+        return replace(REPORT, train=self.total, validation=6)
 
     def defaults(self, rows: int) -> tuple[Recipe, str]:
         return RECIPE, "As always."
@@ -147,11 +147,13 @@ def make_parts(
         backend_with=lambda templates, retriever: backend,
         retriever_over=lambda folder: None,  # type: ignore[arg-type,return-value]
         documents=Path("articles"),
+        company="Velomoor",
     )
     for arm in plan.arms:
         for one in study.questions:
-            pieces = list(backend.draft(Question(one.id, "study", one.question), arm.spec).pieces)
-            answer = Answer(f"{arm.name}-{one.id}", one.id, text=pieces[0].text, outcome="complete")
+            draft = backend.draft(Question(one.id, "study", one.question), arm.spec)
+            text = next(draft.pieces).text
+            answer = Answer(f"{arm.name}-{one.id}", one.id, text=text, passages=draft.passages, outcome="complete")
             store.add_answer(StudyAnswer(study.id, arm.name, answer))
     backend.asked.clear()
     return parts
