@@ -38,12 +38,14 @@ if TYPE_CHECKING:
     from backends.adapter_folder import AdapterFolder
     from backends.engine.model import LocalModel
     from core.parts import Parts
+    from core.protocols import Backend, Retriever, Templates
 
 
 def compose(settings: Settings) -> Parts:
     """Builds the parts and wires them together; nothing heavy loads yet. Raises DuodeskError."""
     from backends.chain import Chain
     from backends.chat_model import EngineChatModels
+    from backends.embedding import MiniLM
     from backends.retrieval import HybridRetriever
     from backends.templates import TemplateLibrary
     from core.comparison import Comparisons
@@ -72,7 +74,24 @@ def compose(settings: Settings) -> Parts:
     examples = Examples(model, templates, retriever, store, runs, settings.company, settings.template, texts)
     training = LocalTraining(runs, model, examples, store)
     comparisons = Comparisons(desk)
-    return Parts(settings, store, templates, retriever, model, desk, comparisons, model.adapter_folder, training)
+
+    def backend_with(other_templates: Templates | None, other_retriever: Retriever | None) -> Backend:
+        return Chain(chain.models, other_templates or templates, other_retriever or retriever, settings.company)
+
+    return Parts(
+        settings,
+        store,
+        templates,
+        retriever,
+        model,
+        desk,
+        comparisons,
+        model.adapter_folder,
+        training,
+        embed=MiniLM().embed_documents,
+        backend_with=backend_with,
+        retriever_over=lambda folder: HybridRetriever(folder, settings.chunk_chars),
+    )
 
 
 def local_model(settings: Settings) -> LocalModel:

@@ -22,8 +22,7 @@ class Stopped(Exception):
 class ExperimentParts:
     """The rooms that experiments work with. `at_once` answers are under way at a time.
 
-    `backend_with` makes a backend over other templates or another retriever than those in use (None: the same),
-    `retriever_over` a retriever with an index of its own in a folder. `documents` is what the index in use was made of.
+    `backend_with` and `retriever_over` are those of core.parts.Parts; `documents` is what the index in use was made of.
     """
 
     store: StudyStore

@@ -113,7 +113,7 @@ def test_the_curve_rises_from_the_arm_without_examples_and_is_kept(shown):
     assert content["curve"]["ahead"][0] == {"mean": 0.0, "low": 0.0, "high": 0.0}
     assert shown.parts.store.kept.experiments["few_shot"] == content
     assert content["sentences"][0].startswith("Examples in the prompt help: 4 in a prompt of 'prompt' make +")
-    assert content["lost_passages"] == [0, 0, 0, 80] and content["prompts"] == [40, 80, 80, 80]
+    assert content["lost_passages"] == [0, 0, 0, 80] and content["prompts"] == [80] * 4
     assert "80 of these 80 prompts had no room for all passages" in content["sentences"][2]
 
 
