@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 from core.parts import Parts
 from core.settings import ROOT
-from core.types import ARM_NAMES, ArmName, ArmSpec
+from core.studies import Study, StudyAnswer, StudyArm, StudyPlan
+from core.types import ARM_NAMES, Arm, ArmName, ArmSpec
 
 if TYPE_CHECKING:
+    from study.asking import Said
     from study.text_scores import Embed
 
 
@@ -48,19 +50,36 @@ def points(text: str) -> int:
 
 def run_study(parts: Parts, options: argparse.Namespace) -> int:
     """Asks the test questions of the settings on each arm, grades the answers and prints the verdict."""
-    from study.run import answer_all, print_shares
-    from study.verdict import print_verdict, verdict
+    from study.analysis.findings import findings
+    from study.report.terminal import print_findings
+    from study.report.tools import ReportTools
+    from study.run import answer_all
 
     settings = parts.settings
     specs = [ArmSpec(name, settings.template, settings.adapter) for name in options.arms]
     questions, out = settings.path("questions"), Path(options.out)
-    graded = answer_all(parts.desk.backend, questions, specs, out, options.limit, settings.slots)
-    print_shares(graded)
-    if len(specs) > 1 and len({one.question.id for one in graded if one.question.answerable}) > 1:
-        print_verdict(verdict(graded, options.margin / 100))
+    said = answer_all(parts.desk.backend, questions, specs, out, options.limit, settings.slots)
+    study, answers = _as_study(questions, specs, said, options.margin / 100)
+    print_findings(findings(study, answers, (), ReportTools(card=parts.adapters.card)))
     if any(spec.uses_adapter for spec in specs):
-        _warn_of_leaks(parts, settings.adapter, [one.question.question for one in graded])
+        _warn_of_leaks(parts, settings.adapter, [one.question for one in study.questions])
     return 0
+
+
+def _as_study(
+    path: Path, specs: Sequence[ArmSpec], said: Sequence[Said], margin: float
+) -> tuple[Study, list[StudyAnswer]]:
+    """The answers as those of a study whose last two arms decide."""
+    from study.questions import read_questions
+
+    asked = {one.question.id for one in said}
+    arms = tuple(StudyArm(spec.name, spec) for spec in specs)
+    names = [arm.name for arm in arms]
+    plan = StudyPlan("study", str(path), arms, (names[-1], names[-2] if len(names) > 1 else names[-1]), margin=margin)
+    made: dict[str, Arm] = {one.arm: one.answer.arm for one in said if one.answer.arm}
+    chosen = tuple(question for question in read_questions(path) if question.id in asked)
+    study = Study("study", plan, chosen, made, status="answered")
+    return study, [StudyAnswer(study.id, one.arm, one.answer) for one in said]
 
 
 def run_score(parts: Parts, options: argparse.Namespace, embed: Embed) -> int:

@@ -18,9 +18,9 @@ from typing import Any
 
 from core.studies import TestQuestion
 from core.types import ArmSpec, Passage, Question, Turn
+from study.analysis.words import share_of as share
 from study.grading.facts import FactCheck, check_facts, declines
 from study.questions import read_questions
-from study.run import share
 
 Chat = list[dict[str, str]]
 

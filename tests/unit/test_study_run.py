@@ -23,14 +23,14 @@ def test_a_rerun_asks_only_what_is_missing_and_what_another_arm_answered(tmp_pat
     questions.write_text(json.dumps(QUESTION))
 
     def answers(*specs):
-        return [(one.arm, one.answer.text, one.grade.right) for one in answer_all(backend, questions, specs, out)]
+        return [(one.arm, one.text) for one in answer_all(backend, questions, specs, out)]
 
     backend.words = ["30 days"]
-    assert answers(PROMPT) == [("prompt", "30 days", True)]
+    assert answers(PROMPT) == [("prompt", "30 days")]
     backend.words = ["no idea"]
-    assert answers(PROMPT, LORA) == [("prompt", "30 days", True), ("lora", "no idea", False)]
+    assert answers(PROMPT, LORA) == [("prompt", "30 days"), ("lora", "no idea")]
     backend.model_hash = "another"
-    assert answers(PROMPT) == [("prompt", "no idea", False)]
+    assert answers(PROMPT) == [("prompt", "no idea")]
 
 
 def test_an_answer_that_failed_is_asked_again(tmp_path, backend, monkeypatch):
@@ -46,5 +46,5 @@ def test_an_answer_that_failed_is_asked_again(tmp_path, backend, monkeypatch):
 
     monkeypatch.setattr(backend, "draft", failing)
     backend.words = ["30 days"]
-    assert [one.failed for one in answer_all(backend, questions, [PROMPT], out)] == [True]
+    assert [bool(one.error) for one in answer_all(backend, questions, [PROMPT], out)] == [True]
     assert [one.answer.text for one in answer_all(backend, questions, [PROMPT], out)] == ["30 days"]

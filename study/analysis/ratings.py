@@ -1,0 +1,314 @@
+"""What people's votes say: who wins, how sure that is, how far raters agree, and whether they were blind.
+
+Second opinions count as votes, and questions are the clusters; a pair that a rater sees again counts for consistency
+alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.comparison import normalise
+from core.studies import Rating, Study, StudyAnswer
+from core.types import CRITERIA
+from study.analysis.comparisons import cells, pairs_of
+from study.statistics.agreement import cohen_kappas, krippendorff_alpha, self_consistency
+from study.statistics.bradley_terry import BradleyTerry, bradley_terry
+from study.statistics.clusters import two_way_mean
+from study.statistics.estimate import Estimate, Inference
+from study.statistics.factorial import CONTRASTS, Effect
+from study.statistics.multiple import holm
+from study.statistics.sequential import confidence_sequence, question_means
+from study.statistics.shares import share
+from study.statistics.win_rate import POINTS, Verdict, WinRate, win_rate
+
+MARKDOWN = re.compile(r"\*\*|__|`|^\s*(?:[-*+]|\d+[.)]|#+)\s|\[[^\]]+\]\(", re.MULTILINE)
+CONTROLS = ("length", "formatting")
+
+
+@dataclass(frozen=True)
+class RatedPair:
+    """Votes on two arms, told of the first. `p_value` is against an even match: of the deciding pair as it is, of the
+    others corrected for their number (Holm)."""
+
+    first: str
+    second: str
+    decides: bool
+    votes: WinRate
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Looks:
+    """The confidence sequence of the deciding pair's win rate, in the order of votes: an interval after each question
+    whose planned votes are in [questions]."""
+
+    means: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    @property
+    def now(self) -> Estimate:
+        """As it stands: the whole range before the first question."""
+        return Estimate(self.means[-1], self.low[-1], self.high[-1]) if self.means else Estimate(0.5, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Strengths:
+    """Bradley-Terry's strengths in log-odds against the mean arm; `controls` are what was held equal, `effects` those
+    of the 2 x 2, `leads` the log-odds of each pair's first arm."""
+
+    model: BradleyTerry
+    controls: tuple[str, ...]
+    arms: Mapping[str, Inference]
+    leads: Mapping[tuple[str, str], Inference]
+    coefficients: Mapping[str, Inference]
+    effects: Mapping[Effect, Inference]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Krippendorff's alpha over second opinions, Cohen's kappa of each two raters, and the share of repeated pairs that
+    a rater judged as before. None where there was nothing to compare."""
+
+    twice: int
+    alpha: Estimate | None
+    kappas: Mapping[tuple[str, str], float]
+    repeated: int
+    consistency: Estimate | None
+
+
+@dataclass(frozen=True)
+class Blinding:
+    """The share of guesses at the left arm's kind that were right, of `guesses`, and what chance alone would give."""
+
+    guesses: int
+    right: Estimate
+    chance: float
+
+    @property
+    def broken(self) -> bool:
+        """Whether raters guessed right more often than chance explains."""
+        return self.right.low > self.chance
+
+
+@dataclass(frozen=True)
+class RatingFindings:
+    """`planned` votes on all pairs without repetitions, `done` those that are in; `impossible` ones wait for an answer
+    that failed or will not come.
+
+    `early` says that votes on the deciding pair are still missing, `extended` that more were planned than at first: in
+    both cases only `looks` decides, else the interval of the deciding pair's win rate.
+    """
+
+    planned: int
+    done: int
+    impossible: int
+    raters: int
+    deciding_planned: int
+    deciding_done: int
+    early: bool
+    extended: bool
+    pairs: tuple[RatedPair, ...]
+    looks: Looks
+    strengths: Strengths | None
+    controlled: Strengths | None
+    agreement: Agreement
+    blinding: Blinding | None
+    criteria: Mapping[str, Mapping[str, Estimate]]
+
+    @property
+    def deciding(self) -> RatedPair | None:
+        return next((pair for pair in self.pairs if pair.decides), None)
+
+    @property
+    def sequential(self) -> bool:
+        """Whether decisions rest on the confidence sequence alone."""
+        return self.early or self.extended
+
+
+def rating_findings(study: Study, answers: Sequence[StudyAnswer], ratings: Sequence[Rating]) -> RatingFindings | None:
+    """None where no ratings were planned."""
+    if not ratings:
+        return None
+    texts = {(one.answer.question_id, one.arm): one.answer.text for one in answers if one.answer.outcome != "failed"}
+    counted = [one for one in ratings if one.repeats is None]
+    possible = [one for one in counted if one.choice or _rateable(one, texts, study)]
+    votes = in_order([one for one in counted if one.choice])
+    deciding = [one for one in possible if {one.left, one.right} == set(study.plan.decides)]
+    done = [one for one in deciding if one.choice]
+    return RatingFindings(
+        planned=len(counted),
+        done=len(votes),
+        impossible=len(counted) - len(possible),
+        raters=len({one.rater for one in votes}),
+        deciding_planned=len(deciding),
+        deciding_done=len(done),
+        early=len(done) < len(deciding),
+        extended=sum(one.second_to is None for one in counted) > study.plan.ratings,
+        pairs=_pairs(study, votes),
+        looks=_looks(study, deciding),
+        strengths=_strengths(study, votes, texts, ()),
+        controlled=_strengths(study, votes, texts, CONTROLS),
+        agreement=_agreement(in_order([one for one in ratings if one.choice])),
+        blinding=_blinding(study, votes),
+        criteria=_criteria(study, votes),
+    )
+
+
+def in_order(ratings: Sequence[Rating]) -> list[Rating]:
+    """As the votes came."""
+    return sorted(ratings, key=lambda one: (one.place is None, one.place or 0))
+
+
+def verdict_of(rating: Rating, arm: str) -> Verdict:
+    """A vote as one of its arms sees it."""
+    if rating.choice in ("tie", "both_bad"):
+        return rating.choice
+    return "win" if winner(rating) == arm else "loss"
+
+
+def winner(rating: Rating) -> str:
+    """The arm that a vote prefers, or the choice itself where it prefers none."""
+    return {"left": rating.left, "right": rating.right}.get(str(rating.choice), str(rating.choice))
+
+
+def votes_on(pair: tuple[str, str], votes: Sequence[Rating]) -> list[Rating]:
+    return [one for one in votes if {one.left, one.right} == set(pair)]
+
+
+def _rateable(rating: Rating, texts: Mapping[tuple[str, str], str], study: Study) -> bool:
+    """Whether the answers are there, or may still come."""
+    there = all((rating.question_id, arm) in texts for arm in (rating.left, rating.right))
+    return there or study.status in ("planned", "running", "interrupted", "stopped")
+
+
+def _pairs(study: Study, votes: Sequence[Rating]) -> tuple[RatedPair, ...]:
+    rates = {}
+    for pair in pairs_of(study):
+        if mine := votes_on(pair, votes):
+            verdicts = [verdict_of(one, pair[0]) for one in mine]
+            rates[pair] = win_rate(verdicts, [one.question_id for one in mine], [one.rater for one in mine])
+    others = {"\n".join(pair): rate.lead.p_value() for pair, rate in rates.items() if pair != study.plan.decides}
+    corrected = holm(others)
+    return tuple(
+        RatedPair(*pair, pair == study.plan.decides, rate, corrected.get("\n".join(pair), rate.lead.p_value()))
+        for pair, rate in rates.items()
+    )
+
+
+def _looks(study: Study, deciding: Sequence[Rating]) -> Looks:
+    votes = in_order([one for one in deciding if one.choice])
+    planned: dict[str, int] = {}
+    for one in deciding:
+        planned[one.question_id] = planned.get(one.question_id, 0) + 1
+    points = [POINTS[verdict_of(one, study.plan.decides[0])] for one in votes]
+    seen = question_means(points, [one.question_id for one in votes], planned)
+    if not len(seen):
+        return Looks((), (), ())
+    found = confidence_sequence(seen)
+    means = seen.cumsum() / np.arange(1, len(seen) + 1)
+    return Looks(tuple(means.tolist()), tuple(found.low.tolist()), tuple(found.high.tolist()))
+
+
+def _strengths(
+    study: Study, votes: Sequence[Rating], texts: Mapping[tuple[str, str], str], controls: Sequence[str]
+) -> Strengths | None:
+    if not votes:
+        return None
+    covariates = _covariates(votes, texts)
+    used = [name for name in controls if name in covariates]
+    if controls and not used:
+        return None
+    model = bradley_terry(
+        [one.left for one in votes],
+        [one.right for one in votes],
+        [POINTS[verdict_of(one, one.left)] for one in votes],
+        [one.question_id for one in votes],
+        np.stack([covariates[name] for name in used], axis=1) if used else None,
+    )
+    square = cells(study.plan.arms)
+    whole = bool(square) and set(square.values()) <= set(model.arms)
+    return Strengths(
+        model=model,
+        controls=tuple(used),
+        arms={
+            arm: model.contrast({one: float(one == arm) - 1 / len(model.arms) for one in model.arms})
+            for arm in model.arms
+        },
+        leads={pair: model.difference(*pair) for pair in pairs_of(study) if set(pair) <= set(model.arms)},
+        coefficients={name: model.coefficient(place) for place, name in enumerate(used)},
+        effects={
+            effect: model.contrast({square[cell]: weight for cell, weight in weights.items()})
+            for effect, weights in CONTRASTS.items()
+        }
+        if whole
+        else {},
+    )
+
+
+def _covariates(votes: Sequence[Rating], texts: Mapping[tuple[str, str], str]) -> dict[str, np.ndarray]:
+    """Left less right as the rater saw it, in standard deviations: characters, and marks of Markdown; what never
+    differs is left out."""
+
+    def difference(measured: dict[tuple[str, str], int]) -> np.ndarray:
+        keys = [((one.question_id, one.left), (one.question_id, one.right)) for one in votes]
+        return np.array([measured.get(left, 0) - measured.get(right, 0) for left, right in keys], float)
+
+    shown = {key: normalise(text) for key, text in texts.items()}
+    found = {
+        "length": difference({key: len(text) for key, text in shown.items()}),
+        "formatting": difference({key: len(MARKDOWN.findall(text)) for key, text in shown.items()}),
+    }
+    return {name: values / values.std() for name, values in found.items() if values.std() > 0}
+
+
+def _agreement(votes: Sequence[Rating]) -> Agreement:
+    first = [one for one in votes if one.repeats is None]
+    columns = ([one.rater for one in first], [_item(one) for one in first], [winner(one) for one in first])
+    known = {one.id: one for one in votes}
+    repeated = [one for one in votes if one.repeats in known]
+    both = [known[str(one.repeats)] for one in repeated] + repeated
+    return Agreement(
+        twice=sum(one.second_to is not None for one in first),
+        alpha=krippendorff_alpha(*columns) if first else None,
+        kappas=cohen_kappas(*columns),
+        repeated=len(repeated),
+        consistency=self_consistency([one.rater for one in both], [_item(one) for one in both], [*map(winner, both)]),
+    )
+
+
+def _item(rating: Rating) -> str:
+    """What was judged, whichever side stood where."""
+    return "\n".join([rating.question_id, *sorted((rating.left, rating.right))])
+
+
+def _blinding(study: Study, votes: Sequence[Rating]) -> Blinding | None:
+    kinds = {arm.name: arm.spec.name for arm in study.plan.arms}
+    guessed = [one for one in votes if one.guessed_left]
+    chance = 1 / len(set(kinds.values()))
+    if not guessed or chance == 1:
+        return None
+    right = [float(one.guessed_left == kinds[one.left]) for one in guessed]
+    found = share(right, [one.question_id for one in guessed], [one.rater for one in guessed])
+    return Blinding(len(guessed), found, chance)
+
+
+def _criteria(study: Study, votes: Sequence[Rating]) -> dict[str, dict[str, Estimate]]:
+    """Mean scores of 1 to 5, by arm and criterion."""
+    found: dict[str, dict[str, Estimate]] = {}
+    for arm in study.plan.arms:
+        for name in CRITERIA:
+            mine = [
+                (one.criteria[name][arm.name == one.right], one.question_id, one.rater)
+                for one in votes
+                if name in one.criteria and arm.name in (one.left, one.right)
+            ]
+            if mine:
+                values, questions, raters = zip(*mine, strict=True)
+                found.setdefault(arm.name, {})[name] = two_way_mean(values, questions, raters).interval()
+    return found
