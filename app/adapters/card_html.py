@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from core.line_chart import Line, Mark, line_chart
 from app.adapters.report_html import summary_html
 from app.adapters.scores_html import estimates, scores_html
 from app.listing import facts, table
 from app.widgets import moment
+from core.line_chart import Line, Mark, line_chart
 
 METHODS = {"sft": "SFT on transcripts", "dpo": "DPO on ratings", "kto": "KTO on ratings"}
 # Shown elsewhere, or too long for a line of a comparison.

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from app.adapters.card_html import METHODS, differences_html, loss, loss_chart, losses_html, points, when
-from core.line_chart import Line, Mark, line_chart
 from app.listing import Row, facts, table
+from core.line_chart import Line, Mark, line_chart
 from core.training import Run, RunKind
 
 HEADS = ("Run", "Status", "Kind", "Started (UTC)", "Best validation loss", "Took")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from study.statistics.estimate import Inference
+from study.statistics.estimate import Estimate, Inference
 
 
 def plain(value: Any) -> Any:
@@ -26,3 +26,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value
+
+
+def estimate(found: Mapping[str, Any]) -> Estimate:
+    """A value with its interval as it was before `plain`: an end that is None was infinite."""
+    low, high = (found[end] for end in ("low", "high"))
+    return Estimate(found["mean"], -math.inf if low is None else low, math.inf if high is None else high)

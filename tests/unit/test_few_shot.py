@@ -112,7 +112,7 @@ def test_the_curve_rises_from_the_arm_without_examples_and_is_kept(shown):
     assert means == sorted(means) and means[0] == content["against"]["mean"]
     assert content["curve"]["ahead"][0] == {"mean": 0.0, "low": 0.0, "high": 0.0}
     assert shown.parts.store.kept.experiments["few_shot"] == content
-    assert content["sentences"][0].startswith("Examples in the prompt help: 4 in a prompt of 'prompt' make +")
+    assert content["sentences"][0].startswith("Examples in the prompt help: +")
     assert content["lost_passages"] == [0, 0, 0, 80] and content["prompts"] == [80] * 4
     assert "80 of these 80 prompts had no room for all passages" in content["sentences"][2]
 
@@ -129,7 +129,7 @@ def test_counts_that_the_model_cannot_read_are_left_out_and_said(templates):
     few = Shown(make_parts(lambda arm, rows: 0.4), templates, most=2)
     content = run(few.made)
     assert content["curve"]["sizes"] == [0, 1, 2] and content["too_many"] == [4]
-    assert "More than the model can read are 4 examples" in content["sentences"][-1]
+    assert "The model cannot read 4 examples beside a question" in content["sentences"][-1]
     none = Shown(make_parts(lambda arm, rows: 0.4), templates, most=0)
     with pytest.raises(StudyError, match="Not even 1 examples fit"):
         run(none.made)
@@ -152,7 +152,7 @@ def test_rounds_in_the_middle_of_a_conversation_are_no_examples(shown):
 @pytest.mark.parametrize(
     ("ahead", "says"),
     [
-        ((0.1, 0.05, 0.15), "help: 8 in a prompt of 'prompt' make +10.0 points of facts [+5.0, +15.0]."),
+        ((0.1, 0.05, 0.15), "help: +10 points of facts [5, 15] with 8 examples in that of 'prompt'."),
         ((-0.1, -0.15, -0.05), "harm: "),
         ((0.0, -0.02, 0.02), "make no difference that matters: "),
         ((0.02, -0.1, 0.12), "help cannot be told: "),
@@ -165,4 +165,4 @@ def test_what_examples_add_in_a_sentence(ahead, says):
     content |= {"prompt_tokens": [800, 1900], "lost_passages": [0, 0], "prompts": [40, 40], "too_many": []}
     first, cost = few_shot_sentences(content, 0.05)
     assert says in first
-    assert cost == "A prompt with 8 of them has 1,900 tokens in place of 800."
+    assert cost == "A prompt with 8 examples has 1,900 tokens in place of 800."

@@ -1,6 +1,7 @@
 """The learning curve of a study: what is trained and asked, once; what resumes; what it says."""
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -248,7 +249,7 @@ def test_the_crossover_in_a_sentence(rows, low, high, says):
     content = {"arms": {"lora": found}, "against": {"name": "prompt"}, "measure": "facts"}
     meeting, more = curve_sentences(content, "lora", 0.05)
     assert meeting.endswith(says)
-    assert more == "More examples would still help: +3.0 points of facts a doubling [+1.0, +5.0]."
+    assert more == "More examples would still help: +3.0 points of facts a doubling [1.0, 5.0]."
 
 
 @pytest.mark.parametrize(
@@ -256,16 +257,13 @@ def test_the_crossover_in_a_sentence(rows, low, high, says):
     [
         ((0.0, -0.02, 0.02), "would hardly help"),
         ((0.04, -0.02, 0.1), "cannot be told: "),
-        ((0.04, None, None), r"cannot be told \("),
+        ((0.04, None, None), "cannot be told: .*no interval"),
     ],
 )
 def test_whether_more_examples_would_help_in_a_sentence(slope, says):
     found = {"sizes": [0, 454], "crossover": {"rows": None, "low": None, "high": None}}
     found["slope"] = dict(zip(("mean", "low", "high"), slope, strict=True))
     content = {"arms": {"lora": found}, "against": {"name": "prompt"}, "measure": "facts"}
-    assert pytest.approx(curve_sentences(content, "lora", 0.05)[1].count(".")) != 0
-    import re
-
     assert re.search(says, curve_sentences(content, "lora", 0.05)[1])
 
 

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
-from core.line_chart import Line, line_chart
 from app.adapters.run_html import lowest, samples_html, state_html
 from app.adapters.runs_tab import VIEW_SIZE, TrainingRuns
+from core.line_chart import Line, line_chart
 from core.training import Plan, Recipe, Run
 from tests.unit.fake_training import CARD, FakeTraining, log
 
