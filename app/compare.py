@@ -10,21 +10,13 @@ from typing import Any
 
 import gradio as gr
 
-from app.widgets import ARM_LABELS, answer_card, arm_picker, owner, paced, refreshed_choices, say, spec, top_line
+from app.voting import choice_of, opinions, read_opinions, vote_buttons
+from app.widgets import answer_card, arm_picker, owner, paced, refreshed_choices, say, spec, top_line
 from core.comparison import Sides
 from core.errors import DuodeskError, UnknownChat
 from core.parts import Parts
-from core.types import CHOICES, CRITERIA, Choice
 
-CHOICE_LABELS: dict[Choice, str] = {
-    "left": "← Left is better (1)",
-    "right": "Right is better → (2)",
-    "tie": "Tie (0)",
-    "both_bad": "Both bad (X)",
-}
 EMPTY = "### {side}\nAsk a question below; both arms answer it."
-
-Criteria = dict[str, tuple[int, int]]
 
 
 def side(turns: Sequence[Sides], left: bool, pending: bool = False) -> list[dict[str, Any]]:
@@ -123,16 +115,11 @@ class ComparePage:
             say(error)
             yield gr.skip(), gr.skip(), chat_id, gr.Textbox(value=text, submit_btn=True, stop_btn=False)
 
-    def vote(
-        self, label: str, request: gr.Request, chat_id: str, guess: str | None, comment: str, *scores: int | None
-    ) -> None:
-        """Records the vote of the button with this label. `scores`: left and right for each criterion in turn."""
-        choice = next(known for known in CHOICES if CHOICE_LABELS[known] == label)
+    def vote(self, label: str, request: gr.Request, chat_id: str, *opinions: Any) -> None:
+        """Records the vote of the button with this label."""
         try:
             self._own(chat_id, request)
-            self.comparisons.vote(
-                chat_id, owner(request), choice, _criteria(scores), comment or "", _known_arm(guess) if guess else None
-            )
+            self.comparisons.vote(chat_id, owner(request), choice_of(label), *read_opinions(*opinions))
         except DuodeskError as error:
             say(error)
 
@@ -147,15 +134,6 @@ class ComparePage:
             raise UnknownChat("This is a chat, not a comparison; open it on the Chat page.")
         if chat.owner != owner(request):
             raise UnknownChat("This comparison belongs to another visitor; its record is on the Transcripts page.")
-
-
-def _criteria(scores: Sequence[Any]) -> Criteria:
-    pairs = zip(CRITERIA, scores[::2], scores[1::2], strict=True)
-    return {name: (int(left), int(right)) for name, left, right in pairs if left and right}
-
-
-def _known_arm(name: str) -> Any:
-    return name if name in ARM_LABELS else None
 
 
 def _placeholder(locked: bool) -> str:
@@ -182,21 +160,8 @@ def build(parts: Parts, blocks: Any) -> None:
         left = gr.Chatbot(label="Left", height="42vh", placeholder=EMPTY.format(side="Left"), **_bare())
         right = gr.Chatbot(label="Right", height="42vh", placeholder=EMPTY.format(side="Right"), **_bare())
     with gr.Column(visible=False) as voting:
-        with gr.Row(elem_classes="votes"):
-            buttons = [
-                gr.Button(CHOICE_LABELS[choice], elem_id=f"vote-{choice.replace('_', '-')}", min_width=150)
-                for choice in CHOICES
-            ]
-        with gr.Accordion("Scores, comment, guess (optional; before you vote)", open=False):
-            scores = []
-            for name in CRITERIA:
-                with gr.Row():
-                    scores += [
-                        gr.Radio([1, 2, 3, 4, 5], label=f"{name.capitalize()}, {where} (5 is best)")
-                        for where in ("left", "right")
-                    ]
-            comment = gr.Textbox(label="Comment", max_lines=4)
-            guess = gr.Radio(list(ARM_LABELS), label="Your guess: which arm stands on the left?")
+        buttons = vote_buttons()
+        said = opinions()
     result = gr.HTML()
     question = gr.Textbox(
         label="Question",
@@ -221,10 +186,9 @@ def build(parts: Parts, blocks: Any) -> None:
     )
     asking.then(page.show, chat_id, view, **quiet).then(None, chat_id, js=address, **quiet)
     question.stop(None, cancels=[asking], **quiet).then(page.show, chat_id, view, **quiet)
-    blank = [None] * len(scores) + ["", None]
     for button in buttons:
-        voted = button.click(page.vote, [button, chat_id, guess, comment, *scores], None, **quiet)
-        voted.then(page.show, chat_id, view, **quiet).then(lambda: blank, None, [*scores, comment, guess], **quiet)
+        voted = button.click(page.vote, [button, chat_id, *said.inputs], None, **quiet)
+        voted.then(page.show, chat_id, view, **quiet).then(lambda: said.blank, None, said.inputs, **quiet)
     # Another arm or mode means another comparison: the one on the page keeps the arms it was opened with.
     picked = [mode, *first.inputs, *second.inputs]
     for control in picked:

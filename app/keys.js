@@ -20,15 +20,43 @@ addEventListener("click", (event) => {
   if (event.target.closest?.("#theme-switch")) switchTheme();
 });
 
+// Who was sent a study's pairs to rate sees them alone: the rest of the page would tell what is compared.
+document.documentElement.classList.toggle("rater", new URLSearchParams(location.search).has("rate"));
+
 // Votes by key: only while nobody is typing or moving through a control.
-const VOTES = { 1: "vote-left", 2: "vote-right", 0: "vote-tie", x: "vote-both-bad" };
+const PRESSED = {
+  1: "vote-left", 2: "vote-right", 0: "vote-tie", x: "vote-both-bad", s: "skip-pair", u: "undo-vote",
+};
+const IS_SHOWN = (element) => element?.offsetParent != null;
 addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest?.("input, textarea, select, [contenteditable], [role=listbox]")) return;
-  const id = VOTES[event.key.toLowerCase()];
-  const button = id && document.getElementById(id);
-  if (button && !button.disabled) button.click();
+  const fields = event.target.closest?.("input, textarea, select, [contenteditable], [role=listbox]");
+  if (event.key === "Escape" && fields?.closest("#opinions")) return fields.blur();
+  if (fields || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
+  const key = event.key.toLowerCase();
+  const button = document.getElementById(PRESSED[key]);
+  if (IS_SHOWN(button) && !button.disabled) button.click();
+  const opinions = document.getElementById("opinions");
+  if (key === "c" && IS_SHOWN(opinions)) {
+    event.preventDefault();
+    toComment(opinions);
+  }
 });
+
+function toComment(opinions) {
+  const comment = opinions.querySelector("#vote-comment textarea");
+  if (IS_SHOWN(comment)) return comment.focus();
+  opinions.querySelector("button").click();
+  requestAnimationFrame(() => requestAnimationFrame(() => opinions.querySelector("#vote-comment textarea")?.focus()));
+}
+
+// A vote shows the next pair at once: of two quick clicks the second is not meant for a pair that nobody has read.
+const SAME_PRESS_MS = 400;
+let pressed = -SAME_PRESS_MS;
+addEventListener("click", (event) => {
+  if (!Object.values(PRESSED).includes(event.target.closest?.("button")?.id)) return;
+  if (event.timeStamp - pressed < SAME_PRESS_MS) event.stopImmediatePropagation();
+  else pressed = event.timeStamp;
+}, { capture: true });
 
 // Gradio's icon buttons have no name for screen readers.
 const NAMES = { "submit-button": "Send", "stop-button": "Stop" };

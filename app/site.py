@@ -51,10 +51,17 @@ def build_pages(parts: Parts) -> Blocks:
 
     from app import chat, compare, prompts, transcripts
     from app.adapters import page as adapters
+    from app.study import page as study
 
     with gr.Blocks(title="Duodesk", fill_height=True, analytics_enabled=False, delete_cache=(DAY_S, DAY_S)) as blocks:
         chat.build(parts, blocks)
-    pages = (("Compare", compare), ("Adapters", adapters), ("Prompts", prompts), ("Transcripts", transcripts))
+    pages = (
+        ("Compare", compare),
+        ("Study", study),
+        ("Adapters", adapters),
+        ("Prompts", prompts),
+        ("Transcripts", transcripts),
+    )
     for name, page in pages:
         with blocks.route(name, f"/{name.lower()}"):
             page.build(parts, blocks)

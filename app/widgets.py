@@ -197,3 +197,20 @@ def prompt_html(messages: Sequence[Turn]) -> str:
 def moment(when: datetime) -> str:
     """A moment to the minute, in UTC."""
     return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def duration(seconds: float) -> str:
+    """'2 h 05 min', '3 min 20 s' or '12 s'."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def progress_bar(share: float) -> str:
+    """How far something is, from 0 to 1."""
+    return (
+        '<div class="progress" role="progressbar" aria-label="Progress" aria-valuemin="0" aria-valuemax="100" '
+        f'aria-valuenow="{100 * share:.0f}"><i style="width: {100 * share:.1f}%"></i></div>'
+    )

@@ -11,6 +11,7 @@ from core.comparison import Comparisons
 from core.desk import Desk
 from core.protocols import Backend, Model, Retriever, Store, Templates
 from core.settings import Settings
+from core.studies import RatingQueue, Studies
 from core.training import Adapters, Training
 
 
@@ -31,6 +32,8 @@ class Parts:
     comparisons: Comparisons
     adapters: Adapters
     training: Training
+    studies: Studies
+    ratings: RatingQueue
     embed: Callable[[list[str]], Any]
     backend_with: Callable[[Templates | None, Retriever | None], Backend]
     retriever_over: Callable[[Path], Retriever]

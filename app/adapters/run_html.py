@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from app.adapters.card_html import METHODS, differences_html, loss, loss_chart, losses_html, points, when
 from app.listing import Row, facts, table
+from app.widgets import duration, progress_bar
 from core.line_chart import Line, Mark, line_chart
 from core.training import Run, RunKind
 
@@ -47,15 +48,6 @@ def lowest(run: Run) -> float | None:
     return min((value for value in measured if math.isfinite(value)), default=None)
 
 
-def duration(seconds: float) -> str:
-    """'2 h 05 min', '3 min 20 s' or '12 s'."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02} min"
-    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
-
-
 def state_html(run: Run) -> str:
     """Where the run is: progress, figures, curves and what there is to say about them. Changes every two seconds."""
     kind = "problem" if run.status == "failed" else "note"
@@ -70,11 +62,7 @@ def state_html(run: Run) -> str:
 def _progress(run: Run) -> str:
     if run.status != "running":
         return ""
-    percent = 100 * run.step / run.total_steps if run.total_steps else 0.0
-    return (
-        '<div class="progress" role="progressbar" aria-label="Progress" aria-valuemin="0" aria-valuemax="100" '
-        f'aria-valuenow="{percent:.0f}"><i style="width: {percent:.1f}%"></i></div>'
-    )
+    return progress_bar(run.step / run.total_steps if run.total_steps else 0.0)
 
 
 def _figures(run: Run) -> list[tuple[str, str]]:

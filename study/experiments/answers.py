@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import pairwise
 
 from core.errors import StudyError
 from core.protocols import Backend
 from core.studies import Study, StudyAnswer, StudyArm, TestQuestion
-from core.types import Answer, ArmName, ArmSpec, Question
-from study.asking import Said, ask
+from core.types import Answer, ArmName, ArmSpec
+from study.asking import Ask, as_asked, ask_all
 from study.experiments.parts import ExperimentParts, Stopped
 
 SPEED_FROM = 20  # answers; fewer do not tell how fast more will be
@@ -56,38 +56,29 @@ class Answers:
 
         Raises Stopped; StudyError when some cannot be made, after all others are kept.
         """
-        missing = self.missing(arm.name, questions)
-        started = time.perf_counter()
-        made: list[Said | None] = []
-        with ThreadPoolExecutor(self.parts.at_once) as pool:
-            try:
-                asking = [pool.submit(self._ask, backend or self.parts.backend, one, arm) for one in missing]
-                for done, finished in enumerate(as_completed(asking), 1):
-                    made.append(finished.result())
-                    tell(len(questions) - len(missing) + done, len(questions))
-            finally:
-                pool.shutdown(cancel_futures=True)
+        missing = [Ask(arm.name, arm.spec, as_asked(one)) for one in self.missing(arm.name, questions)]
+        kept = self._kept.setdefault(arm.name, {})
+        there, started = len(questions) - len(missing), time.perf_counter()
+        errors: list[str] = []
+        with contextlib.closing(ask_all(backend or self.parts.backend, missing, self.parts.at_once)) as asking:
+            for one in asking:
+                if one and one[1].error:
+                    errors.append(one[1].error)
+                elif one:
+                    self.parts.store.add_answer(StudyAnswer(self.study.id, arm.name, one[1]))
+                    kept[one[1].question_id] = one[1]
+                    there += 1
+                tell(there, len(questions))
+                if self.stopped():
+                    raise Stopped
         self._asked += len(missing)
         self._seconds += time.perf_counter() - started
-        if not all(made):
-            raise Stopped
-        failed = [said.error for said in made if said and said.error]
-        if failed:
+        if errors:
             raise StudyError(
-                f"{len(failed)} answers of '{arm.name}' failed, the first with: {failed[0]} The others are kept; "
+                f"{len(errors)} answers of '{arm.name}' failed, the first with: {errors[0]} The others are kept; "
                 "start the experiment again to ask for these."
             )
-        return self._kept[arm.name]
-
-    def _ask(self, backend: Backend, question: TestQuestion, arm: StudyArm) -> Said | None:
-        """Keeps the answer at once, so that one that was made is never lost. None: stopped before it."""
-        if self.stopped():
-            return None
-        said = ask(backend, asked(question), arm.spec)
-        if not said.error:
-            self.parts.store.add_answer(StudyAnswer(self.study.id, arm.name, said.answer))
-            self._kept.setdefault(arm.name, {})[question.id] = said.answer
-        return said
+        return kept
 
     def seconds_each(self) -> float:
         """What one answer takes among many: as measured here, else as the study's own did."""
@@ -116,8 +107,3 @@ def equal_arm(study: Study, spec: ArmSpec) -> StudyArm | None:
 
 def _plain(spec: ArmSpec) -> tuple[str, str, str | None, str]:
     return spec.name, spec.template, spec.adapter if spec.uses_adapter else None, spec.model
-
-
-def asked(question: TestQuestion) -> Question:
-    """A test question as a backend takes it."""
-    return Question(question.id, "study", question.question, question.history)

@@ -17,10 +17,8 @@ from core.parts import Parts
 from core.settings import ROOT
 from core.studies import StudyStore
 from study.experiments.article_edits import Edit, read_edits
-from study.experiments.few_shot import COUNTS, FewShotChoices, run_few_shot
-from study.experiments.learning_curve import SEEDS, SIZES, CurveChoices, run_learning_curve
+from study.experiments.choices import COUNTS, SEEDS, SIZES, CurveChoices, FewShotChoices, ShiftChoices
 from study.experiments.parts import ExperimentParts, Stopped, Tell
-from study.experiments.shift import OUTCOMES, ShiftChoices, run_shift
 
 TRANSCRIPTS = str(ROOT / "knowledge/transcripts")
 SAY_EVERY_S = 30.0  # where lines cannot be written over
@@ -32,6 +30,8 @@ Run = Callable[[ExperimentParts, str, Tell, Callable[[], bool]], Findings]
 def curve(parts: Parts, options: argparse.Namespace) -> int:
     """How many examples fine-tuning needs: trains adapters on more and more of them and asks each. Takes long; Ctrl+C
     ends it, and the same command goes on from there."""
+    from study.experiments.learning_curve import run_learning_curve
+
     choices = CurveChoices(
         files=tuple(options.transcripts),
         sizes=tuple(options.sizes),
@@ -47,6 +47,8 @@ def curve(parts: Parts, options: argparse.Namespace) -> int:
 
 def few_shot(parts: Parts, options: argparse.Namespace) -> int:
     """What examples in the prompt add: asks the prompt arm with none, one, two and more of them."""
+    from study.experiments.few_shot import run_few_shot
+
     choices = FewShotChoices(
         files=tuple(options.transcripts),
         counts=tuple(options.counts),
@@ -60,6 +62,8 @@ def few_shot(parts: Parts, options: argparse.Namespace) -> int:
 
 def shift(parts: Parts, options: argparse.Namespace) -> int:
     """Which arms follow when articles of the help centre change; the articles and their index stay as they are."""
+    from study.experiments.shift import run_shift
+
     choices = ShiftChoices(_edits(options), tuple(options.arms), options.controls)
     return _experiment(
         parts, options.name, lambda made, study, *how: run_shift(made, study, choices, *how), _print_shift
@@ -192,6 +196,8 @@ def _print_points(what: str, found: Findings, other: str) -> None:
 
 
 def _print_shift(content: Findings) -> None:
+    from study.experiments.shift import OUTCOMES
+
     found = content["shifts"][-1]
     print(*found["sentences"], "", sep="\n")
     print(f"{'arm':<16} {'knew the old':>24}", *(f"{f'says {one}':>24}" for one in OUTCOMES))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from core.errors import PromptTooLong, StudyError
 from core.protocols import Backend
 from core.studies import Study, StudyArm, TestQuestion
-from core.training import Columns, DataChoices, Plan, Round
+from core.training import DataChoices, Plan, Round
 from core.types import Answer
-from study.experiments.answers import Answers, arm_of, asked
+from study.asking import as_asked
+from study.experiments.answers import Answers, arm_of
+from study.experiments.choices import FewShotChoices
 from study.experiments.few_shot_templates import FewShotTemplates
 from study.experiments.parts import ExperimentParts, Tell
 from study.experiments.plain import plain
@@ -22,21 +24,6 @@ from study.experiments.settings import begun, made_of
 from study.experiments.time_left import duration
 from study.statistics.clusters import clustered_mean
 from study.statistics.crossover import learning_curve
-
-COUNTS = (0, 1, 2, 4, 8)
-SEEDS = (1, 2, 3)
-
-
-@dataclass(frozen=True)
-class FewShotChoices:
-    """`counts` of examples are drawn from the training rounds of `files`, once a seed; the smaller counts are the first
-    of the larger ones. They go into the template of the study's arm `arm`, by default its first prompt arm."""
-
-    files: tuple[str, ...]
-    columns: Columns | None = None
-    counts: tuple[int, ...] = COUNTS
-    seeds: tuple[int, ...] = SEEDS
-    arm: str = ""
 
 
 def run_few_shot(
@@ -153,7 +140,7 @@ def _fitting(
     backend: Callable[[int, int], Backend],
 ) -> tuple[list[int], list[int]]:
     """The counts whose examples leave room for the longest question, whatever the seed; and the others."""
-    longest = asked(max(questions, key=lambda question: len(question.question)))
+    longest = as_asked(max(questions, key=lambda question: len(question.question)))
     counts = sorted({0, *choices.counts})
     for place, count in enumerate(counts):
         for seed in choices.seeds:

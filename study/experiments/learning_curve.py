@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from core.errors import StudyError
 from core.studies import Study, StudyArm
-from core.training import Columns, DataChoices, Plan, Run
+from core.training import DataChoices, Plan, Run
 from core.types import Answer, ArmName, ArmSpec
 from study.experiments.answers import Answers, arm_of, equal_arm
+from study.experiments.choices import FEWEST, CurveChoices
 from study.experiments.curve_training import CurveTraining
 from study.experiments.parts import ExperimentParts, Tell
 from study.experiments.plain import plain
@@ -24,32 +25,7 @@ from study.statistics.crossover import learning_curve
 if TYPE_CHECKING:
     import numpy as np
 
-SIZES = (0, 10, 25, 50, 100, 200)
-SEEDS = (1, 2, 3)
-FEWEST = 8  # rounds that a training takes
 WITHOUT_ADAPTER: Mapping[ArmName, ArmName] = {"lora": "bare", "lora+prompt": "prompt"}
-
-
-@dataclass(frozen=True)
-class CurveChoices:
-    """Adapters are trained on `sizes` rounds of `files`, and on all there are, once a seed.
-
-    A seed draws the order of the rounds, in which the smaller sizes are among the larger ones, and seeds the training;
-    the rounds for validation are always the same. `arms` answer with each adapter, `lora` or `lora+prompt`, and are
-    compared with the study's arm `against`, by default its first prompt arm. Adapters are removed when their answers
-    are kept, unless `keep_adapters`.
-
-    The recipe is the one that a person would get by default for so many rounds: up to 12 epochs, ended early by the
-    loss on the validation rounds, whose best checkpoint counts. See docs/study.md for why not a fixed number of steps.
-    """
-
-    files: tuple[str, ...]
-    columns: Columns | None = None
-    sizes: tuple[int, ...] = SIZES
-    seeds: tuple[int, ...] = SEEDS
-    arms: tuple[ArmName, ...] = ("lora",)
-    against: str = ""
-    keep_adapters: bool = False
 
 
 def run_learning_curve(

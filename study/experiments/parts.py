@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.protocols import Backend, Retriever, Templates
 from core.studies import StudyStore
 from core.training import Adapters, Training
-from study.text_scores import Embed
+
+if TYPE_CHECKING:
+    from study.text_scores import Embed
 
 Tell = Callable[[int, int, str], None]  # steps done, steps in all, and what is being done with the time it will take
 

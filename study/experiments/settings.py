@@ -9,7 +9,7 @@ from core.errors import StudyError
 from core.protocols import Backend
 from core.studies import ExperimentKind, Study
 from core.types import ArmSpec
-from study.experiments.answers import asked
+from study.asking import as_asked
 from study.experiments.plain import plain
 
 
@@ -41,7 +41,7 @@ def begun(study: Study, kind: ExperimentKind, settings: Mapping[str, Any]) -> di
 
 def made_of(backend: Backend, spec: ArmSpec, study: Study) -> dict[str, Any]:
     """What the answers of an arm depend on beside its adapter. Raises what the arm raises."""
-    draft = backend.draft(asked(study.questions[0]), spec)
+    draft = backend.draft(as_asked(study.questions[0]), spec)
     draft.pieces.close()
     arm = draft.arm
     return {"model": arm.model_hash, "template": arm.template_hash, "index": arm.index_version, "engine": arm.engine}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from core.studies import Study, StudyArm, TestQuestion
 from core.types import Answer
 from study.experiments.answers import Answers
 from study.experiments.article_edits import ChangedQuestion, Edit, changed_questions, edit_copy, label_of
+from study.experiments.choices import ShiftChoices
 from study.experiments.parts import ExperimentParts, Stopped, Tell
 from study.experiments.plain import plain
 from study.experiments.sentences import shift_sentences
@@ -31,17 +32,6 @@ from study.statistics.shares import share
 Outcome = Literal["new", "old", "neither"]
 DOCUMENTS = "documents"  # the edited copy, in the temporary folder
 OUTCOMES: tuple[Outcome, ...] = ("new", "old", "neither")
-
-
-@dataclass(frozen=True)
-class ShiftChoices:
-    """The study's `arms` (none named: all) answer the questions whose facts the edits change, and `controls` questions
-    on other articles, drawn by `seed`, with an index of the edited articles."""
-
-    edits: tuple[Edit, ...]
-    arms: tuple[str, ...] = ()
-    controls: int = 40
-    seed: int = 1
 
 
 def run_shift(

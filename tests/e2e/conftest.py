@@ -24,8 +24,11 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 
 from core.protocols import Store
+from core.studies import Study
 from store import open_store
 from tests.integration.tiny_models import make_adapter, make_model
+
+from .steps import plan_study
 
 ROOT = Path(__file__).resolve().parents[2]
 ARTEFACTS = ROOT / "artefacts"
@@ -184,6 +187,24 @@ def visitor(browser: Browser, server: Server, request: pytest.FixtureRequest) ->
 @pytest.fixture
 def page(visitor: Callable[..., Page]) -> Page:
     return visitor()
+
+
+@pytest.fixture(scope="package")
+def owner(browser: Browser, server: Server) -> Iterator[Page]:
+    """The browser of who plans studies."""
+    context = browser.new_context(base_url=server.url, viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    context.set_default_timeout(WAIT_MS)
+    context.add_init_script(RECORDER)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture(scope="package")
+def study(owner: Page, server: Server) -> Study:
+    """A study of four questions and 24 ratings, with all its answers."""
+    plan_study(owner, "four questions", questions=4, ratings=24)
+    keep_screenshot(owner, "study-answered")
+    return server.store.studies.studies()[0]
 
 
 def keep_screenshot(page: Page, name: str) -> None:

@@ -15,6 +15,14 @@ from core.types import Exchange, TranscriptFilter
 Found = TypeVar("Found")
 PLACEHOLDER = "Type a customer's question"
 
+# The element with the focus: a few words to know it by, and whether one can see that it has the focus.
+FOCUS = """() => {
+  const at = document.activeElement, style = getComputedStyle(at);
+  const visible = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1;
+  const name = at.id || at.getAttribute("aria-label") || at.dataset.testid || at.placeholder || at.textContent.trim();
+  return [name, visible, at === document.body];
+}"""
+
 
 def visit(page: Page, address: str = "/") -> None:
     """Opens a page and waits until it is wired up."""
@@ -87,3 +95,40 @@ def eventually(page: Page, look: Callable[[], Found], seconds: float = 30) -> Fo
         page.wait_for_timeout(100)
     assert found, "it did not happen in time"
     return found
+
+
+def tab_until(page: Page, wanted: set[str]) -> None:
+    """Presses Tab until all these elements have been reached; each stop on the way must be visible as such."""
+    reached: list[str] = []
+    while not wanted <= set(reached) and len(reached) < 60:
+        page.keyboard.press("Tab")
+        name, visible, nowhere = page.evaluate(FOCUS)
+        if not nowhere:
+            assert visible, f"the focus on '{name}' cannot be seen"
+            reached.append(name)
+    assert wanted <= set(reached), f"Tab does not reach {wanted - set(reached)}, but {reached}"
+
+
+def open_tab(page: Page, name: str) -> None:
+    """A tab of the Study page."""
+    visit(page, "/study")
+    page.get_by_role("tab", name=name, exact=True).click()
+
+
+def plan_study(page: Page, name: str, questions: int, ratings: int) -> None:
+    """Plans a study of the 2x2 in the form, starts it and watches until it has all its answers."""
+    open_tab(page, "New study")
+    page.get_by_label("Name of the study").fill(name)
+    page.get_by_label("Only so many questions (0: all)").fill(str(questions))
+    page.get_by_label("Ratings by people (0: none)").fill(str(ratings))
+    expect(page.locator("#plan-planning")).to_contain_text(f"{questions} questions")
+    expect(page.locator("#plan-planning")).to_contain_text(f"{ratings} ratings")
+    expect(page.locator(".dot.ready")).to_be_visible()  # no study begins while documents are being indexed
+    page.locator("#plan-start").click()
+    expect(page.locator("#study-state .mark")).to_have_text("answered", timeout=120_000)
+
+
+def arrive_to_rate(page: Page, study_id: str) -> None:
+    """As a rater who was sent the study's link."""
+    visit(page, f"/study?rate={study_id}")
+    expect(page.locator("#pair .asked")).to_be_visible()

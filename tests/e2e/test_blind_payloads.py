@@ -1,11 +1,13 @@
 """What reaches the browser before a blind vote is the same, byte for byte, whichever arm stands on the left.
 
-Compared are all that gradio sends from the question to the vote, the page itself, and the Transcripts page with
-its exports, after identifiers, moments and the two texts (which must differ) have been put out of sight.
+Of a comparison, compared are all that gradio sends from the question to the vote, the page itself, and the Transcripts
+page with its exports, after identifiers, moments and the two texts (which must differ) have been put out of sight; of
+a study's pairs to rate, all that comes with each of them.
 """
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections import defaultdict
@@ -13,10 +15,12 @@ from collections import defaultdict
 from playwright.sync_api import Page, expect
 
 from core.comparison import normalise
+from core.studies import Study
 from core.types import Exchange
 
 from .conftest import Server
-from .steps import chat_id, compare, on_record, visit
+from .scripted_rater import BETWEEN_KEYS_MS
+from .steps import arrive_to_rate, chat_id, compare, on_record, visit
 
 MOST_COMPARISONS = 24  # sides are drawn at random: so many miss one of them once in eight million times
 TELLTALE = re.compile(r"lora|bare|velomoor\W|first token|_tokens|passages|/source/|\.md\b|template", re.IGNORECASE)
@@ -129,3 +133,54 @@ def test_an_export_of_a_blind_comparison_of_several_turns_does_not_tell_the_firs
         page.get_by_role("button", name="Export JSONL").click()
     lines = [json.loads(line) for line in download.value.path().read_text(encoding="utf-8").splitlines()]
     assert all([turn["role"] for turn in line["messages"]].count("assistant") == 1 for line in lines)
+
+
+PAIRS = 8  # of four arms: that they are all of two arms in one order happens once in a million times
+
+
+def pairs_received(page: Page) -> list[str]:
+    """Gradio's messages that bring a pair to rate, without durations."""
+    found = []
+    for answer in page.evaluate("received.filter(({ url }) => url.includes('/queue/data'))"):
+        for line in answer["body"].splitlines():
+            message = json.loads(line.removeprefix("data: ")) if line.startswith("data: ") else {}
+            if 'class=\\"pair\\"' in line:
+                for name in ("duration", "average_duration"):
+                    message["output"].pop(name, None)
+                found.append(json.dumps(message["output"], ensure_ascii=False))
+    return found
+
+
+def without_words(text: str, words: list[str]) -> str:
+    """The text without a pair's own words, identifier and number."""
+    for word in words:
+        for form in {html.escape(word), word}:
+            text = text.replace(json.dumps(form, ensure_ascii=False)[1:-1], "WORDS").replace(form, "WORDS")
+    text = re.sub(r'(<p class=\\?"turn\\?">.*?</p>)+', "TURNS", text)
+    return re.sub(r"\d+ of", "NUMBER of", re.sub(r"[0-9a-f]{32}", "ID", text))
+
+
+def test_what_a_rater_gets_is_the_same_whichever_arms_wrote_it(page: Page, server: Server, study: Study):
+    arrive_to_rate(page, study.id)
+    streams, pages = set(), set()
+    for number in range(PAIRS):
+        words = page.locator("#pair .said").all_text_contents()
+        assert len(set(words[-2:])) == 2, "equal texts would hide a leak"
+        streams.add(without_words(pairs_received(page)[-1], words))
+        shown_now = re.sub(r"<!--.*?-->|html-[a-z0-9]+", "", page.locator("#pair").inner_html())
+        pages.add(without_words(shown_now, words))
+        page.wait_for_timeout(BETWEEN_KEYS_MS)
+        page.keyboard.press("1")
+        expect(page.locator("#pair")).to_contain_text(f"{number + 1} of 24 rated by you")
+    rated = [rating for rating in server.store.studies.ratings(study.id) if rating.choice]
+    assert len({(rating.left, rating.right) for rating in rated}) > 1, "all pairs are of the same arms"
+    assert len(pages) == 1, pages
+    # The very first pair comes with the dropdown of studies, the others with a vote.
+    assert len({stream for stream in streams if '"choices"' not in stream}) == 1, streams
+    everything = "".join(pairs_received(page))
+    for arm in study.arms.values():
+        for secret in (arm.template_hash, arm.model_hash, arm.adapter_hash, arm.index_version):
+            assert not secret or secret not in everything
+    for given in server.store.studies.answers(study.id):
+        assert given.answer.id not in everything
+    assert not re.search(r"lora|bare|quick|total_s|tokens|/source/", everything)

@@ -8,36 +8,17 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from .conftest import keep_screenshot
-from .steps import ask, chat_id, compare, visit
+from .steps import ask, chat_id, compare, tab_until, visit
 
 PAGES = {
     "chat": "/",
     "compare": "/compare",
+    "study": "/study",
     "adapters": "/adapters",
     "prompts": "/prompts",
     "transcripts": "/transcripts",
 }
 SIZES = {"wide": (1280, 900), "narrow": (390, 844)}
-
-# The element with the focus: a few words to know it by, and whether one can see that it has the focus.
-FOCUS = """() => {
-  const at = document.activeElement, style = getComputedStyle(at);
-  const visible = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1;
-  const name = at.id || at.getAttribute("aria-label") || at.dataset.testid || at.placeholder || at.textContent.trim();
-  return [name, visible, at === document.body];
-}"""
-
-
-def tab_until(page: Page, wanted: set[str]) -> None:
-    """Presses Tab until all these elements have been reached; each stop on the way must be visible as such."""
-    reached: list[str] = []
-    while not wanted <= set(reached) and len(reached) < 60:
-        page.keyboard.press("Tab")
-        name, visible, nowhere = page.evaluate(FOCUS)
-        if not nowhere:
-            assert visible, f"the focus on '{name}' cannot be seen"
-            reached.append(name)
-    assert wanted <= set(reached), f"Tab does not reach {wanted - set(reached)}, but {reached}"
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -16,7 +16,8 @@ from core.types import Answer, Arm, Decoding
 from finetune.examples import Examples
 from finetune.local_training import LocalTraining
 from store import open_store
-from study.experiments.learning_curve import CurveChoices, run_learning_curve
+from study.experiments.choices import CurveChoices
+from study.experiments.learning_curve import run_learning_curve
 from study.experiments.parts import ExperimentParts
 from tests.integration.tiny_models import ROOT, make_model
 from tests.unit.fake_experiments import BARE, PROMPT, MemoryStore, embed, question

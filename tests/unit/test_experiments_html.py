@@ -6,8 +6,9 @@ from xml.etree import ElementTree
 import pytest
 
 from core.line_chart import Level, Line, Mark, line_chart
+from study.experiments.choices import CurveChoices
 from study.experiments.html import experiments_html
-from study.experiments.learning_curve import CurveChoices, run_learning_curve
+from study.experiments.learning_curve import run_learning_curve
 from tests.unit.fake_experiments import make_parts
 
 

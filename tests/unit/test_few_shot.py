@@ -8,7 +8,8 @@ from backends.templates import TemplateLibrary
 from core.errors import PromptTooLong, StudyError
 from core.training import Round
 from core.types import Draft, Passage, Turn
-from study.experiments.few_shot import FewShotChoices, run_few_shot
+from study.experiments.choices import FewShotChoices
+from study.experiments.few_shot import run_few_shot
 from study.experiments.few_shot_templates import FewShotTemplates
 from study.experiments.sentences import few_shot_sentences
 from tests.unit.fake_experiments import KnowingBackend, make_parts

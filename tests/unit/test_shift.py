@@ -7,7 +7,8 @@ import pytest
 from core.errors import QuestionsError, StudyError
 from core.types import Draft, IndexReport, Passage
 from study.experiments.article_edits import Edit, changed_questions, edit_copy, label_of, read_edits
-from study.experiments.shift import ShiftChoices, outcome, run_shift
+from study.experiments.choices import ShiftChoices
+from study.experiments.shift import outcome, run_shift
 from tests.unit.fake_experiments import make_parts, question
 
 EDIT = Edit("returns.md", "30 days", "14 days")

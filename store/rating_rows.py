@@ -1,12 +1,16 @@
-"""Which planned ratings a rater holds, has voted on last, or may take: conditions on the ratings table."""
+"""Rows of the ratings table: which a rater holds, has voted on last or may take, and how that changes."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, func, or_, select, update
 
-from core.studies import REPEAT_AFTER
+from core.errors import AlreadyVoted, VoteError
+from core.studies import REPEAT_AFTER, Rating
+from store.records import rating_record
 from store.tables import rating_skips, ratings, study_answers
 
 
@@ -35,6 +39,42 @@ def free_for(study_id: str, rater: str, moment: datetime) -> ColumnElement[bool]
         or_(ratings.c.second_to.is_(None), _first_opinion_of_another(rater)),
         ~_has_second_opinion(rater),
     )
+
+
+def first_rating(connection: Connection, conditions: ColumnElement[bool]) -> RowMapping | None:
+    """The first rating in order that meets the conditions."""
+    found = select(ratings).where(conditions).order_by(ratings.c.seq).limit(1)
+    return connection.execute(found).mappings().first()
+
+
+def hold(connection: Connection, row: Mapping[Any, Any], rater: str, until: datetime) -> Rating:
+    held = {"rater": rater, "reserved_until": until}
+    connection.execute(update(ratings).where(ratings.c.id == row["id"]).values(held))
+    return rating_record({**row, **held})
+
+
+def change_held(connection: Connection, rating_id: str, rater: str, values: Mapping[str, Any]) -> None:
+    """Raises VoteError unless this rater holds the rating; AlreadyVoted when it has its vote."""
+    its_row = ratings.c.id == rating_id
+    held = update(ratings).where(its_row, ratings.c.rater == rater, ratings.c.choice.is_(None))
+    if connection.execute(held.values(values)).rowcount:
+        return
+    row = connection.execute(select(ratings).where(its_row)).mappings().first()
+    if row is None:
+        raise not_there()
+    if row["choice"] is not None:
+        raise AlreadyVoted("This pair has its vote already; go on with the next.")
+    raise VoteError("This pair is not reserved for you any more; go on with the next.")
+
+
+def last_place(connection: Connection, study_id: str) -> int:
+    """Of the study's votes. Places are counted, since a clock may be set back."""
+    of_study = select(func.max(ratings.c.place)).where(ratings.c.study_id == study_id)
+    return connection.scalar(of_study) or 0
+
+
+def not_there() -> VoteError:
+    return VoteError("There is no such pair to rate; go on with the next.")
 
 
 def _answered(arm: ColumnElement[str]) -> ColumnElement[bool]:
