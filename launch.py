@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from backends.adapter_folder import AdapterFolder
     from backends.engine.model import LocalModel
     from core.parts import Parts
-    from core.protocols import Store
+    from core.protocols import Backend, Retriever, Store, Templates
 
 
 def compose(settings: Settings) -> Parts:
@@ -84,9 +84,19 @@ def compose(settings: Settings) -> Parts:
     training = LocalTraining(runs, model, examples, store)
     ratings = Ratings(store.studies)
     parts = (store.studies, ratings, chain, retriever, training, adapters)
-    studies = LocalStudies(*parts, MiniLM().embed_documents, data / "studies", settings.slots)
+    embed = MiniLM().embed_documents
+    studies = LocalStudies(*parts, embed, data / "studies", settings.slots)
     comparisons = Comparisons(desk)
-    return Parts(settings, store, templates, retriever, model, desk, comparisons, adapters, training, studies, ratings)
+
+    def backend_with(other_templates: Templates | None, other_retriever: Retriever | None) -> Backend:
+        found = (other_templates or templates, other_retriever or retriever)
+        return Chain(chain.models, *found, settings.company, others)
+
+    def retriever_over(folder: Path) -> Retriever:
+        return HybridRetriever(folder, settings.chunk_chars)
+
+    rooms = (settings, store, templates, retriever, model, desk, comparisons, adapters, training, studies, ratings)
+    return Parts(*rooms, embed, backend_with, retriever_over)
 
 
 def local_model(settings: Settings, store: Store) -> LocalModel:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from core.comparison import Comparisons
 from core.desk import Desk
-from core.protocols import Model, Retriever, Store, Templates
+from core.protocols import Backend, Model, Retriever, Store, Templates
 from core.settings import Settings
 from core.studies import RatingQueue, Studies
 from core.training import Adapters, Training
@@ -14,7 +17,11 @@ from core.training import Adapters, Training
 
 @dataclass(frozen=True)
 class Parts:
-    """The rooms behind their protocols."""
+    """The rooms behind their protocols.
+
+    `embed` gives unit vectors [texts, size]. `backend_with` makes a backend over other templates or another retriever
+    than those in use (None: the same), `retriever_over` a retriever with an index of its own in a folder.
+    """
 
     settings: Settings
     store: Store
@@ -27,3 +34,6 @@ class Parts:
     training: Training
     studies: Studies
     ratings: RatingQueue
+    embed: Callable[[list[str]], Any]
+    backend_with: Callable[[Templates | None, Retriever | None], Backend]
+    retriever_over: Callable[[Path], Retriever]

@@ -62,6 +62,8 @@ class Round:
 class DataChoices:
     """What is done about what a report finds. `rows` keeps that many, the most diverse; 0: all.
 
+    With a `random_order`, the seed of a shuffle, `rows` are its first rounds to train on, and those for validation stay
+    what they are without: fewer rows of one order are among the more, so that sizes can be compared.
     `leaks` says what happens to rows that nearly repeat a test question: refuse to train, remove them, or keep them,
     which marks everything that is made with the adapter.
     """
@@ -72,6 +74,7 @@ class DataChoices:
     rows: int = 0
     validation_share: float = 0.1
     seed: int = 1
+    random_order: int | None = None
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,8 @@ class Plan:
     """What a run is to do. `adapter` names what it makes; a range test or a sweep makes none.
 
     `parent` is an adapter to continue from, with `replay_share` of its own training rounds mixed in again.
-    DPO and KTO learn from the ratings in the store and read no `files`.
+    DPO and KTO learn from the ratings in the store and read no `files`. `samples` answers fixed questions at each
+    evaluation, for people who watch; it takes longer than the evaluation itself.
     """
 
     adapter: str
@@ -166,6 +170,7 @@ class Plan:
     template: str = ""
     parent: str | None = None
     replay_share: float = 0.3
+    samples: bool = True
 
 
 @dataclass(frozen=True)
@@ -201,6 +206,13 @@ class Training(Protocol):
         """What the plan's data is like and what would be trained on.
 
         Raises TrainingError, AdapterError when the plan names its adapter and the name is bad or taken.
+        """
+        ...
+
+    def rounds(self, plan: Plan, apart: Sequence[str]) -> list[Round]:
+        """What would be trained on, without rounds that nearly repeat one of the questions `apart`.
+
+        Raises TrainingError.
         """
         ...
 

@@ -103,13 +103,19 @@ class Examples:
             VALIDATION: validation,
             OLD: [round_row(one, self._prompt(one, template)) for one in old],
             GENERAL: self._general(template),
-            PROBES: self._probes(checked.validation, template),
+            PROBES: self._probes(checked.validation, template) if plan.samples else [],
             # A rated answer that nobody wanted is nothing to learn from again.
             ROUNDS: [_stored(one, "train") for one in [*checked.train, *replayed] if _wanted(one, checked.rated)]
             + [_stored(one, "validation") for one in checked.validation],
             REPORT: [dataclasses.asdict(checked.report)],
         }
         return setup, files
+
+    def rounds(self, plan: Plan, apart: Sequence[str]) -> list[Round]:
+        """The rounds to train on that repeat none of the questions `apart`. Raises TrainingError."""
+        train = self._check(plan, None).train
+        near = matches([one.question for one in train], list(apart))
+        return [one for place, one in enumerate(train) if place not in near]
 
     def seen(self, adapter: str, questions: Sequence[str]) -> int:
         """How many of the questions nearly repeat a round that the adapter was trained on, if its run is kept."""

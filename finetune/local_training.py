@@ -17,7 +17,7 @@ from backends.engine.model import LocalModel
 from core.errors import TrainingError
 from core.protocols import Store
 from core.settings import ROOT
-from core.training import DataReport, FileLook, Plan, Progress, Recipe, Run
+from core.training import DataReport, FileLook, Plan, Progress, Recipe, Round, Run
 from finetune.check_plan import check_plan
 from finetune.defaults import default_recipe
 from finetune.examples import Examples
@@ -49,6 +49,10 @@ class LocalTraining:
         if plan.adapter:
             self._check_name(plan)
         return self.examples.report(plan, progress)
+
+    def rounds(self, plan: Plan, apart: Sequence[str]) -> list[Round]:
+        check_plan(plan)
+        return self.examples.rounds(plan, apart)
 
     def defaults(self, rows: int) -> tuple[Recipe, str]:
         config = json.loads((self.model.folder / "config.json").read_text(encoding="utf-8"))

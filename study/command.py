@@ -15,6 +15,8 @@ from core.parts import Parts
 from core.studies import EXPORTS, MEASURES, Study, StudyPlan, StudyView
 from core.types import ARM_NAMES, ArmName, now
 from study.arm_text import arm_text, read_arm, read_prices
+from study.experiments.command import EXPERIMENTS
+from study.experiments.command import add_arguments as add_experiment_arguments
 
 Command = Callable[[Parts, argparse.Namespace], int]
 
@@ -44,6 +46,8 @@ def add_study_arguments(parser: argparse.ArgumentParser, shared: argparse.Argume
     new.add_argument("--prices", nargs="+", default=[], metavar="WHAT=PRICE", help="such as machine_hour=0.4 label=1")
     for run, name in ((run_study, "run"), (stop_study, "stop"), (show_study, "show"), (remove_study, "remove")):
         _add_name(word(run, name))
+    for name, experiment in EXPERIMENTS.items():
+        add_experiment_arguments(word(experiment, name), name)
     report = word(report_study, "report")
     _add_name(report)
     report.add_argument("--out", metavar="FILE", default="report.html", help="the page (default: report.html)")

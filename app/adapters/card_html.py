@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from app.adapters.line_chart import Line, line_chart
 from app.adapters.report_html import summary_html
 from app.adapters.scores_html import estimates, scores_html
 from app.listing import facts, table
 from app.widgets import moment
+from core.line_chart import Line, Mark, line_chart
 
 METHODS = {"sft": "SFT on transcripts", "dpo": "DPO on ratings", "kto": "KTO on ratings"}
 # Shown elsewhere, or too long for a line of a comparison.
@@ -147,7 +147,7 @@ def curves(card: Card) -> str:
     return f'<div class="charts">{line_chart("Loss", [Line("validation", points)], "measurement")}</div>'
 
 
-def loss_chart(log: Sequence[Mapping[str, Any]], mark: tuple[float, str] | None = None) -> str:
+def loss_chart(log: Sequence[Mapping[str, Any]], mark: Mark | None = None) -> str:
     """Training and validation loss over steps, of a run's log."""
     lines = [Line("training", points(log, "loss")), Line("validation", points(log, "eval_loss"))]
     return line_chart("Loss", lines, "step", mark=mark)

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 from app.adapters.card_html import METHODS, differences_html, loss, loss_chart, losses_html, points, when
-from app.adapters.line_chart import Line, line_chart
 from app.listing import Row, facts, table
 from app.widgets import duration, progress_bar
+from core.line_chart import Line, Mark, line_chart
 from core.training import Run, RunKind
 
 HEADS = ("Run", "Status", "Kind", "Started (UTC)", "Best validation loss", "Took")
@@ -109,7 +109,7 @@ def _turned_up(run: Run) -> str:
 def _curves(run: Run) -> str:
     if run.plan.kind != "train":
         return ""
-    mark = (float(run.turned_up), "turned up") if run.turned_up is not None else None
+    mark = Mark(float(run.turned_up), "turned up") if run.turned_up is not None else None
     rate = line_chart("Learning rate", [Line("learning rate", points(run.log, "learning_rate"))], "step")
     norm = line_chart("Gradient norm", [Line("gradient norm", points(run.log, "grad_norm"))], "step")
     return f'<div class="charts">{loss_chart(run.log, mark)}{rate}{norm}</div>'
@@ -146,11 +146,11 @@ def result_html(run: Run) -> str:
 
 def _range_test(run: Run) -> str:
     rate = suggested(run)
-    mark = (rate, f"{rate:.2g}") if rate else None
+    mark = Mark(rate, f"{rate:.2g}") if rate else None
     curve = points(run.log, "loss", "learning_rate")
     # Where the loss explodes, its height would flatten the part that matters.
     lines = [Line("training", [point for point in curve if point[1] <= EXPLODED * curve[0][1]])]
-    drawn = line_chart("Loss", lines, "learning rate", log_x=True, mark=mark)
+    drawn = line_chart("Loss", lines, "learning rate", scale="log", mark=mark)
     told = (
         "<p class='note'>Rates below the marked one learn slowly; with rates above it the loss soon rises.</p>"
         if rate

@@ -14,7 +14,7 @@ from core.training import DataChoices, DataReport, Leak, Progress, Round
 from finetune.data import findings
 from finetune.data import duplicates
 from finetune.data.contradictions import contradictions
-from finetune.data.selection import select, topics_of
+from finetune.data.selection import first_of_shuffle, select, topics_of
 from finetune.data.split import split
 from finetune.data.near_duplicates import matches
 
@@ -74,7 +74,7 @@ def prepare(
     tokens = [count for count in tokens if count <= context]
     kept.leave_out(too_long, "longer than the model's context")
 
-    if 0 < choices.rows < len(kept.rounds):
+    if choices.random_order is None and 0 < choices.rows < len(kept.rounds):
         tell(0.7, "choosing the most diverse rounds")
         chosen = set(select(kept.rounds, choices.rows, choices.seed))
         tokens = [count for at, count in enumerate(tokens) if at in chosen]
@@ -82,7 +82,12 @@ def prepare(
 
     tell(0.75, "setting rounds aside for validation")
     training, validating = split(kept.rounds, choices.validation_share, choices.seed)
+    if choices.random_order is not None and choices.rows:
+        training = first_of_shuffle(training, choices.rows, choices.random_order)
     train, validation = ([kept.rounds[at] for at in side] for side in (training, validating))
+    used = {*training, *validating}
+    tokens = [count for at, count in enumerate(tokens) if at in used]
+    kept.leave_out(set(range(len(kept.rounds))) - used, "not drawn")
 
     topics = dict(Counter(said.topic or "no topic" for said in kept.rounds).most_common())
     tell(0.8, "comparing answers to equal questions")

@@ -42,6 +42,13 @@ def select(rounds: Sequence[Round], count: int, seed: int) -> list[int]:
     return sorted(chosen)
 
 
+def first_of_shuffle(indices: Sequence[int], count: int, seed: int) -> list[int]:
+    """At most `count` of the indices, rising: the first of a shuffle, so that more hold all that fewer hold."""
+    shuffled = list(indices)
+    random.Random(seed).shuffle(shuffled)
+    return sorted(shuffled[:count])
+
+
 def quotas(sizes: Mapping[str, int], count: int) -> dict[str, int]:
     """How many of each topic: the same of each as far as they have so many, `count` in all, or all there are."""
     shares: dict[str, int] = {}

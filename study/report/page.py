@@ -12,6 +12,7 @@ from pathlib import Path
 from core.studies import Rating, Study, StudyAnswer
 from study.analysis.findings import Findings, findings
 from study.analysis.words import MEASURES, count
+from study.experiments.html import experiments_html
 from study.report.costs_html import costs_section
 from study.report.html import items, paragraph, text
 from study.report.methods_html import methods_section, provenance_section
@@ -36,7 +37,7 @@ def page(found: Findings) -> str:
         ratings_section(found),
         alike_section(found),
         costs_section(found),
-        _experiments(found),
+        experiments_html(found.study.experiments),
         methods_section(found),
         provenance_section(found),
     )
@@ -64,12 +65,3 @@ def _head(found: Findings) -> str:
 
 
 BRACKETS = "Brackets hold the range in which the true value lies with 95% certainty."
-
-
-def _experiments(found: Findings) -> str:
-    """Curves and shifts, where some were made."""
-    try:
-        from study.experiments.html import experiments_html
-    except ModuleNotFoundError:  # until the experiments are there
-        return ""
-    return experiments_html(found.study.experiments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,10 @@ class FakeTraining:
     def report(self, plan: Plan, progress: Progress | None = None) -> DataReport:
         self._fail()
         return REPORT
+
+    def rounds(self, plan: Plan, apart: Sequence[str]) -> list[Round]:
+        self._fail()
+        return [Round(f"May I return item {number}?", f"Yes, item {number}.") for number in range(20)]
 
     def defaults(self, rows: int) -> tuple[Recipe, str]:
         return Recipe(learning_rate=7e-4, dropout=0.1), f"For {rows} rounds."

@@ -260,3 +260,15 @@ TEXTS = st.text(max_size=20) | st.sampled_from(["Yes, 5 days", "No. €7", "a@b.
 def test_any_rounds_give_a_report(data, redact):
     found, train, validation = report(data, ["Why?"], redact=redact, leaks="remove", rows=6)
     assert found.rows == len(data) == len(train) + len(validation) + sum(found.left_out.values())
+
+
+def test_fewer_rounds_of_a_random_order_are_among_the_more_and_are_validated_on_the_same():
+    sizes = {rows: report(rounds(), rows=rows, random_order=7) for rows in (0, 40, 20, 10)}
+    everything, validation = sizes[0][1:]
+    for more, fewer in ((0, 40), (40, 20), (20, 10)):
+        found, train, validated = sizes[fewer]
+        assert len(train) == found.train == fewer
+        assert set(train) < set(sizes[more][1]) <= set(everything)
+        assert validated == validation
+        assert sum(found.left_out.values()) + found.train + found.validation == found.rows
+    assert set(report(rounds(), rows=10, random_order=8)[1]) != set(sizes[10][1]), "another seed is another order"

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
-from app.adapters.line_chart import Line, line_chart
 from app.adapters.run_html import lowest, samples_html, state_html
 from app.adapters.runs_tab import VIEW_SIZE, TrainingRuns
+from core.line_chart import Line, line_chart
 from core.training import Plan, Recipe, Run
 from tests.unit.fake_training import CARD, FakeTraining, log
 
@@ -161,4 +161,4 @@ def test_a_chart_leaves_out_what_cannot_be_drawn_and_is_empty_without_points():
     nan = float("nan")
     assert line_chart("Loss", [Line("a", [(1, nan), (nan, 2)]), Line("b", [])], "step") == ""
     assert "<circle" in line_chart("Loss", [Line("a", [(1, 2.0)])], "step")
-    assert "polyline" in line_chart("Loss", [Line("a", [(0, 2.0), (1e-3, 2.0), (1e-2, 1.0)])], "rate", log_x=True)
+    assert "polyline" in line_chart("Loss", [Line("a", [(0, 2.0), (1e-3, 2.0), (1e-2, 1.0)])], "rate", scale="log")
