@@ -105,8 +105,8 @@ def build_trainer(
 
 
 def evaluation_interval(batches: int, recipe: Recipe) -> int:
-    """Steps from one evaluation to the next, with so many batches an epoch. Where an epoch has hardly a step, evaluating
-    after each would cost more than the training: then at most every SPARSE steps, but FEWEST times in all."""
+    """Steps from one evaluation to the next, with so many batches an epoch. Where an epoch has hardly a step, one after
+    each would cost more than the training: then one every SPARSE steps at most, but FEWEST in all."""
     steps = int(batches * recipe.epochs)
     return max(1, batches // recipe.evaluations, min(SPARSE, steps // FEWEST))
 
