@@ -88,10 +88,17 @@ def to_jsonl(exchanges: Iterable[Exchange]) -> Iterator[str]:
 
 def to_csv(exchanges: Iterable[Exchange]) -> Iterator[str]:
     """Rows of CSV (RFC 4180), each with its line break; the first names the columns."""
-    yield _csv_row(COLUMNS)
+    yield csv_row(COLUMNS)
     for exchange, answer in _answers(exchanges):
         cells = _cells(exchange, answer)
-        yield _csv_row(_safe(cells.get(column)) for column in COLUMNS)
+        yield csv_row(cells.get(column) for column in COLUMNS)
+
+
+def csv_row(cells: Iterable[Any]) -> str:
+    """One row of CSV with its line break, in which no text is a formula."""
+    line = io.StringIO()
+    csv.writer(line).writerow(map(_safe, cells))
+    return line.getvalue()
 
 
 def _answers(exchanges: Iterable[Exchange]) -> Iterator[tuple[Exchange, Answer]]:
@@ -203,12 +210,6 @@ def _result(choice: Choice, side: Side) -> Result:
     if choice == "tie" or choice == "both_bad":
         return choice
     return "won" if choice == side else "lost"
-
-
-def _csv_row(cells: Iterable[Any]) -> str:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()
 
 
 def _safe(cell: Any) -> Any:

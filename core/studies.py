@@ -13,7 +13,7 @@ from core.types import Answer, Arm, ArmName, ArmSpec, Choice, Exchange, Turn, no
 Measure = Literal["facts", "similarity", "rouge_l", "chrf", "ratings"]
 StudyStatus = Literal["planned", "running", "stopped", "interrupted", "failed", "answered"]
 ExportKind = Literal["html", "csv", "jsonl", "preferences"]
-ExperimentKind = Literal["learning_curve", "few_shot", "shift"]
+ExperimentKind = Literal["learning_curve", "few_shot", "shift", "judge"]
 
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 EXPORTS: tuple[ExportKind, ...] = get_args(ExportKind)

@@ -57,6 +57,8 @@ def planning_html(found: Planning, plan: StudyPlan, questions: int) -> str:
 def _found(have: str, detectable: float, needed: int | None, unit: str, plan: StudyPlan) -> str:
     """One sentence; a warning where the measure that decides would probably miss what matters."""
     told = f"With <b>{have}</b>, a difference of <b>{points(detectable)} points</b> is found 4 times of 5"
+    if detectable >= 1:
+        told = f"With <b>{have}</b>, not even the largest difference is found 4 times of 5"
     if needed is None or detectable <= plan.margin:
         return f"<p>{told}.</p>"
     told += f"; {points(plan.margin)} points would take <b>{needed:,} {unit}</b>."

@@ -70,7 +70,7 @@ def _figures(view: StudyView) -> list[tuple[str, str]]:
         ("asks", question(plan)),
         ("measured by", MEASURES[plan.measure]),
         ("matters from", f"{points(plan.margin)} points"),
-        ("questions", f"{view.questions:,} of {plan.questions.rsplit('/', 1)[-1]}"),
+        ("questions", f"{view.questions:,} from '{plan.questions.rstrip('/').rsplit('/', 1)[-1]}'"),
         ("pairs to rate", {"deciding": "the deciding two arms", "all": "all arms in turn"}[plan.pairs]),
     ]
 

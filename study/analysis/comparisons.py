@@ -50,9 +50,10 @@ def clusters_of(study: Study) -> dict[str, str]:
 
 
 def pairs_of(study: Study) -> list[tuple[str, str]]:
-    """Every two arms once, the deciding ones first and in the plan's order."""
+    """Every two arms once, the deciding ones first, as the plan has them; else the later in the plan comes first, which
+    is the one that has more to it."""
     deciding = study.plan.decides
-    names = [arm.name for arm in study.plan.arms]
+    names = [arm.name for arm in reversed(study.plan.arms)]
     return [deciding, *(pair for pair in combinations(names, 2) if set(pair) != set(deciding))]
 
 

@@ -57,6 +57,11 @@ class CostFindings:
     def priced(self) -> bool:
         return self.unit != SECONDS.currency
 
+    @property
+    def each(self) -> int:
+        """How many answers people are told the price of: that of one alone is tiny."""
+        return 1000 if self.priced else 1
+
 
 def cost_findings(study: Study, graded: Sequence[GradedAnswer], tools: ReportTools) -> CostFindings:
     """Of the arms that answered something."""

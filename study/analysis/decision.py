@@ -16,7 +16,7 @@ from study.analysis.arms import ArmFigures
 from study.analysis.comparisons import Comparison
 from study.analysis.costs import CostFindings
 from study.analysis.ratings import RatingFindings
-from study.analysis.words import amount, count, duration, hundredth, middle, points, span
+from study.analysis.words import about, amount, count, duration, hundredth, middle, points, span
 from study.statistics.estimate import Estimate
 from study.statistics.planning import more_ratings
 
@@ -108,9 +108,8 @@ def _vote_lead(known: Known) -> Lead | None:
     if ratings is None or ratings.deciding is None:
         return None
     rate = ratings.deciding.votes
-    span = ratings.looks.now if ratings.sequential else rate.lead.interval()
-    half = 0.5 if ratings.sequential else 0.0
-    interval = Estimate(rate.rate.mean - 0.5, span.low - half, span.high - half)
+    ends = ratings.looks.now if ratings.sequential else rate.rate
+    interval = Estimate(rate.rate.mean - 0.5, ends.low - 0.5, ends.high - 0.5)
     more = _more(rate.lead, rate.votes, known.study.plan.margin)
     return Lead("ratings", interval, rate.votes, more)
 
@@ -179,10 +178,10 @@ def _undecided(known: Known, lead: Lead, arm: str, other: str) -> str:
     what = "rating" if lead.measure == "ratings" else "question"
     waiting = known.ratings.deciding_planned - known.ratings.deciding_done if known.ratings else 0
     if lead.measure == "ratings" and waiting:
-        wanted = f"about {count(max(lead.more or 0, 1) if lead.more else waiting, 'more rating', 'more ratings')}"
+        wanted = f"about {count(about(lead.more or waiting), 'more rating', 'more ratings')}"
         wanted += f" ({waiting:,} of those planned are not in yet)"
     elif lead.more:
-        wanted = f"about {count(lead.more, f'more {what}', f'more {what}s')}"
+        wanted = f"about {count(about(lead.more), f'more {what}', f'more {what}s')}"
     else:
         wanted = f"more {what}s"
     return f"Not decisive yet: {wanted}. So far, {arm} is ahead: {ahead}."
@@ -223,7 +222,8 @@ def _over(known: Known, lead: Lead, arm: str, other: str) -> str:
             f"people prefer it to {alone(known.study, arm, other)} in {hundredth(rate.mean)} of 100 votes {span(rate)}"
         )
     value = middle(mine)
-    return f"{value} {MORE[lead.measure]} {alone(known.study, arm, other)} {span(mine)}"
+    more = MORE[lead.measure].replace("points", "point") if value == "1" else MORE[lead.measure]
+    return f"{value} {more} {alone(known.study, arm, other)} {span(mine)}"
 
 
 def told_for(known: Known, lead: Lead, arm: str) -> str:
@@ -249,12 +249,13 @@ def beside(known: Known, arm: str, other: str) -> str:
     told = []
     costs = known.costs.arms
     if known.costs.priced and arm in costs and other in costs:
-        ours, theirs = (amount(costs[name].answer.mean, known.costs.unit) for name in (arm, other))
-        told.append(f"at {ours} an answer against {theirs}")
+        each = known.costs.each
+        ours, theirs = (amount(each * costs[name].answer.mean, known.costs.unit) for name in (arm, other))
+        told.append(f"at {ours} for {count(each, 'answer')} against {theirs}")
     times = [one.median.mean for name in (arm, other) if (one := known.arms[name].total)]
     if len(times) == 2:
         told.append(f"in {duration(times[0])} against {duration(times[1])}")
-    return f", {' and '.join(told)}" if told else ""
+    return f", {', '.join(told)}" if told else ""
 
 
 def _second_opinion(known: Known, outcome: Outcome, lead: Lead | None) -> tuple[str, bool]:

@@ -36,14 +36,14 @@ def span(value: Estimate) -> str:
 
 def hundredth(value: float, digits: int = 0, sign: str = "") -> str:
     """A share in points of 100, never '-0'."""
-    rounded = round(100 * value, digits) or 0.0
-    return f"{rounded:{sign}.{digits}f}".replace("-", "−")
+    rounded = round(100 * value, digits)
+    return f"{rounded:{sign}.{digits}f}".replace("-", "−") if rounded else "0"
 
 
 def _digits(value: Estimate) -> int:
-    """Decimals of points: none where the interval is wide anyway, and no end of it so small that it would read as 0."""
-    ends = [abs(end) for end in (value.low, value.high) if 0 < abs(end) < math.inf]
-    return 1 if value.high - value.low < 0.05 or min(ends, default=1.0) < 0.01 else 0
+    """Decimals of points: none where the interval is wide anyway, unless an end beside 0 would read as 0."""
+    beside_0 = any(0 < abs(end) < 0.005 for end in (value.low, value.high))
+    return 1 if beside_0 or value.high - value.low < 0.05 else 0
 
 
 def amount(value: float, unit: str) -> str:
@@ -72,6 +72,12 @@ def duration(seconds: float) -> str:
 def count(number: float, one: str, many: str = "") -> str:
     """`1 question`, `1,200 questions`."""
     return f"{number:,.0f} {one if number == 1 else many or one + 's'}"
+
+
+def about(number: int) -> int:
+    """Two figures that count: 648 is about 650."""
+    unit = 10 ** max(len(str(abs(number))) - 2, 0)
+    return round(number / unit) * unit
 
 
 def share_of(part: int, whole: int) -> str:

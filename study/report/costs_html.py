@@ -24,7 +24,7 @@ def costs_section(found: Findings) -> str:
         )
     else:
         told = "The plan has no prices of answers, so that cost is told as seconds of the machine."
-    head = ["", "An answer", "An acceptable answer", "Training and labels"]
+    head = ["", _each(costs), _each(costs, "acceptable "), "Training and labels"]
     rows = [[name, *_cells(cost, costs, prices.label > 0)] for name, cost in costs.arms.items()]
     return section(
         "What it costs",
@@ -37,24 +37,32 @@ def costs_section(found: Findings) -> str:
 
 def _cells(cost: ArmCost, costs: CostFindings, labels_cost: bool) -> list[str | Cell]:
     none = "no answer was acceptable" if costs.arms else ""
-    acceptable = price(cost.acceptable, costs.unit) if cost.acceptable else Cell("–", none)
+    acceptable = price(scaled(cost.acceptable, costs.each), costs.unit) if cost.acceptable else Cell("–", none)
     if cost.start is None:
-        return [price(cost.answer, costs.unit), acceptable, Cell("not known", "the adapter's card does not tell")]
+        return [
+            price(scaled(cost.answer, costs.each), costs.unit),
+            acceptable,
+            Cell("not known", "the adapter's card does not tell"),
+        ]
     if not cost.training_s and not cost.labels:
-        return [price(cost.answer, costs.unit), acceptable, "none"]
+        return [price(scaled(cost.answer, costs.each), costs.unit), acceptable, "none"]
     made_of = f"{duration(cost.training_s or 0.0)} of training, {count(cost.labels, 'label')}"
     if not labels_cost or not costs.priced:
         made_of += ", which have no price here"
-    return [price(cost.answer, costs.unit), acceptable, Cell(amount(cost.start, costs.unit), made_of)]
+    return [
+        price(scaled(cost.answer, costs.each), costs.unit),
+        acceptable,
+        Cell(amount(cost.start, costs.unit), made_of),
+    ]
 
 
 def _scatter(found: Findings) -> str:
     shown = []
     for name, cost in found.costs.arms.items():
         if score := found.arms[name].score(found.score_measure):
-            told = f"{points(score)} of 100 at {amounts(cost.answer, found.costs.unit)}"
+            told = f"{points(score)} of 100 at {amounts(scaled(cost.answer, found.costs.each), found.costs.unit)}"
             row = Row(name, scaled(score), told, name == found.decision.advised)
-            shown.append((row, scaled(cost.answer, _thousand(found))))
+            shown.append((row, scaled(cost.answer, found.costs.each)))
     return scatter(
         "Cost against quality", shown, _axis(found), f"{SCORES[found.score_measure]}, of 100", "best is top left"
     )
@@ -64,34 +72,32 @@ def _bars(found: Findings) -> str:
     rows = [
         Row(
             name,
-            scaled(cost.acceptable, _thousand(found)),
-            amounts(cost.acceptable, found.costs.unit),
+            scaled(cost.acceptable, found.costs.each),
+            amounts(scaled(cost.acceptable, found.costs.each), found.costs.unit),
             name == found.decision.advised,
         )
         for name, cost in found.costs.arms.items()
         if cost.acceptable
     ]
-    return interval_chart(
-        "Cost of an acceptable answer", rows, _axis(found).replace("an answer", "an acceptable answer")
-    )
+    return interval_chart("Cost of an acceptable answer", rows, _axis(found, "acceptable "))
 
 
-def _thousand(found: Findings) -> float:
-    """Prices of one answer are tiny, so that charts show those of a thousand."""
-    return 1000.0 if found.costs.priced else 1.0
+def _axis(found: Findings, kind: str = "") -> str:
+    return f"{found.costs.unit if found.costs.priced else 'machine seconds'} for {_each(found.costs, kind)}"
 
 
-def _axis(found: Findings) -> str:
-    return f"{found.costs.unit} for 1,000 times an answer" if found.costs.priced else "machine seconds for an answer"
+def _each(costs: CostFindings, kind: str = "") -> str:
+    """`1,000 answers`, or `1 answer` where nothing has a price."""
+    return count(costs.each, f"{kind}answer")
 
 
 def _paid_back(one: PaidBack, costs: CostFindings) -> str:
     start = amount(one.start, costs.unit)
     begun = f"{one.dearer} costs {start} more to start with than {one.other}"
     if one.volume.answers is None and one.volume.low is None:
-        return f"{begun} and no less an answer, so that it never pays back by itself."
+        return f"{begun} and no less for an answer: it never pays back by lower cost."
     if one.volume.answers is None:
-        return f"{begun} and hardly less an answer: at best it pays back after {_answers(one.volume.low)}."
+        return f"{begun} and hardly less for an answer: at best it pays back after {_answers(one.volume.low)}."
     high = _answers(one.volume.high) if one.volume.high is not None else "never"
     return f"{begun}, and pays that back after {_answers(one.volume.answers)} [{_answers(one.volume.low)} to {high}]."
 

@@ -13,7 +13,7 @@ from study.report.html import text
 from study.statistics.estimate import Estimate
 
 WIDTH, EDGE = 400, 12
-ROW, HEAD, FOOT = 36, 8, 38
+ROW, HEAD, FOOT = 42, 8, 38
 
 
 @dataclass(frozen=True)
@@ -144,8 +144,8 @@ def _row(row: Row, scale: Scale, top: float) -> str:
         if math.isfinite(end)
     )
     return (
-        f'<text x="{EDGE}" y="{top + 11}">{text(row.name)}</text>'
-        f'<text class="told" x="{WIDTH - EDGE}" y="{top + 11}" text-anchor="end">{text(row.told)}</text>'
+        f'<text x="{EDGE}" y="{top + 12}">{text(row.name)}</text>'
+        f'<text class="told" x="{WIDTH - EDGE}" y="{top + 12}" text-anchor="end">{text(row.told)}</text>'
         f'<g class="{"strong" if row.strong else "dot"}"><line x1="{low}" x2="{high}" y1="{line}" y2="{line}"/>{ends}'
         f'<circle cx="{scale.at(row.value.mean)}" cy="{line}" r="4.5"/></g>'
     )

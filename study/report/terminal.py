@@ -49,7 +49,8 @@ def _print_arms(found: Findings) -> None:
     rows += [["seconds", *(duration(arm.total.median.mean) if arm.total else "-" for arm in arms)]] if arms else []
     if found.costs.priced:
         costs = [found.costs.arms.get(arm.name) for arm in arms]
-        rows.append(["an answer", *(amount(cost.answer.mean, found.costs.unit) if cost else "-" for cost in costs)])
+        each, unit = found.costs.each, found.costs.unit
+        rows.append([f"{each:,} answers", *(amount(each * cost.answer.mean, unit) if cost else "-" for cost in costs)])
     widths = [max(len(row[place]) for row in rows) for place in range(len(arms) + 1)] if rows else []
     print()
     for row in rows:

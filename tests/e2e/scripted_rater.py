@@ -40,8 +40,7 @@ class FactsRule:
     told = (
         "Rule: the answer that states more of the question's required facts, in an accepted spelling, is better; with "
         "as many, the one that shares at least {near} more of its words with the reference, else it is a tie. Two "
-        "answers that state no fact, or share less than {far} with the reference where facts are not known, are both "
-        "bad."
+        "answers that state no required fact and share less than {far} with the reference are both bad."
     )
     near, far = 0.1, 0.15
 
@@ -55,7 +54,7 @@ class FactsRule:
         asked = self.known[_plain(question)]
         facts = [_facts(asked, text) for text in (left, right)]
         shared = [_shared(asked.reference, text) for text in (left, right)]
-        if max(facts) == 0 if asked.facts else max(shared) < self.far:
+        if max(facts) == 0 and max(shared) < self.far:
             return "both_bad"
         if facts[0] != facts[1]:
             return "left" if facts[0] > facts[1] else "right"

@@ -228,6 +228,7 @@ def test_planning_tells_what_is_found_what_it_would_take_and_warns_where_the_dec
     assert "185 questions" in score and "10 points" in score and "740 questions" in score and "warning" in score
     assert "60 ratings" in ratings and "18 points" in ratings and "1,500 ratings" in ratings
     assert "warning" not in ratings
+    assert "not even the largest difference" in planning_html(Planning(1.06, 787, None, None), PLAN, 4)
     assert "warning" not in planning_html(Planning(0.04, 120, None, None), replace(PLAN, ratings=0), 185)
 
 
