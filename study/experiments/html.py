@@ -49,7 +49,9 @@ def _curve(content: Findings) -> str:
     )
     return (
         "".join(paragraph(sentence) for found in arms.values() for sentence in found["sentences"])
-        + charts(line_chart(f"Score, {unit} of 100", lines, "examples", "log1p", _mark(arms), _level(other), sizes))
+        + charts(
+            line_chart(f"{unit.capitalize()}, of 100", lines, "examples", "log1p", _mark(arms), _level(other), sizes)
+        )
         + table(head, rows, told)
         + folded("How the curve was made", items(_curve_methods(content)))
     )
@@ -91,7 +93,7 @@ def _few_shot(content: Findings) -> str:
         for at, size in enumerate(curve["sizes"])
     ]
     head = ("Examples", name, "Against none", "Tokens of a prompt", "Prompts without all passages")
-    title = f"Score, {UNITS[content['measure']]} of 100"
+    title = f"{UNITS[content['measure']].capitalize()}, of 100"
     chart = line_chart(title, [_line(name, curve)], "examples in the prompt", "log1p", ticks=curve["sizes"])
     told = (
         f"{count(content['questions'], 'question')}; {count(len(content['seeds']), 'draw')} of examples from the "

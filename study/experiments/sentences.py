@@ -18,7 +18,7 @@ def curve_sentences(content: Findings, arm: str, margin: float) -> list[str]:
     found = content["arms"][arm]
     unit = UNITS[content["measure"]]
     first = _overtakes(found) if arm == "lora" else _adds(found, content["against"]["name"], unit)
-    return [first, _more(found["slope"], margin, unit)]
+    return [first, _more(arm, found["slope"], margin, unit)]
 
 
 def few_shot_sentences(content: Findings, margin: float) -> list[str]:
@@ -36,7 +36,7 @@ def few_shot_sentences(content: Findings, margin: float) -> list[str]:
     told = f"{middle(ahead, '+')} {UNITS[content['measure']]} {span(ahead)}"
     none, most = content["prompt_tokens"][0], content["prompt_tokens"][-1]
     sentences = [
-        f"{first}: {told} with {examples} in that of '{content['against']['name']}'.",
+        f"{first}: {told} with {examples}.",
         f"A prompt with {examples} has {most:,} tokens in place of {none:,}.",
     ]
     lost, prompts = content["lost_passages"][-1], content["prompts"][-1]
@@ -94,11 +94,11 @@ def _adds(found: Findings, other: str, unit: str) -> str:
     return f"Whether an adapter on top of '{other}' helps cannot be told: {told}."
 
 
-def _more(found: Findings, margin: float, unit: str) -> str:
+def _more(arm: str, found: Findings, margin: float, unit: str) -> str:
     slope = estimate(found)
     told = f"{middle(slope, '+')} {unit} a doubling {span(slope)}"
     if slope.low > 0:
-        return f"More examples would still help: {told}."
+        return f"More examples would still help {arm}: {told}."
     if slope.high < margin:
-        return f"More examples would hardly help: {told}."
-    return f"Whether more examples would help cannot be told: {told}."
+        return f"More examples would hardly help {arm}: {told}."
+    return f"Whether more examples would help {arm} cannot be told: {told}."

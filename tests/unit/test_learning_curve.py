@@ -252,7 +252,7 @@ def test_the_crossover_in_a_sentence(rows, low, high, says):
     content = {"arms": {"lora": found}, "against": {"name": "prompt"}, "measure": "facts"}
     meeting, more = curve_sentences(content, "lora", 0.05)
     assert meeting.endswith(says)
-    assert more == "More examples would still help: +3.0 points of facts a doubling [1.0, 5.0]."
+    assert more == "More examples would still help lora: +3.0 points of facts a doubling [1.0, 5.0]."
 
 
 @pytest.mark.parametrize(
