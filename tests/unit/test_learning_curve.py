@@ -14,7 +14,7 @@ from study.experiments.parts import Stopped
 from study.experiments.plain import plain
 from study.experiments.sentences import curve_sentences
 from study.statistics.estimate import Estimate, Inference
-from tests.unit.fake_experiments import make_parts, question
+from tests.unit.fake_experiments import embed, make_parts, question
 
 CHOICES = CurveChoices(("transcripts",), sizes=(0, 10, 20, 40), seeds=(1, 2, 3))
 
@@ -217,6 +217,15 @@ def test_the_time_is_said_before_anything_is_trained_and_falls():
     first = said[1]
     assert first[:2] == (0, 12) and first[2].startswith("12 trainings and 480 answers to go; about ")
     assert said[-1][0] == 11 and "less than a minute left" in said[-1][2]
+
+
+def test_similarity_stands_beside_facts_and_each_text_is_embedded_once():
+    parts = make_parts(knows)
+    texts = []
+    content = run(replace(parts, embed=lambda new: texts.extend(new) or embed(new)))
+    (beside,) = content["also"]
+    assert beside["measure"] == "similarity" and set(beside["arms"]) == {"lora"}
+    assert len(texts) == len(set(texts))
 
 
 def test_questions_without_facts_do_not_count_and_a_study_of_ratings_is_measured_by_facts():
