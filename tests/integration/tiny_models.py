@@ -69,6 +69,18 @@ def make_adapter(folder: Path, model: Path, model_hash: str = "", seed: int = 1,
     return folder
 
 
+def merge(model: Path, adapter: Path, target: Path) -> Path:
+    """The model with the adapter's changes in its weights: how a server has an adapter that cannot load any."""
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(model), adapter).merge_and_unload().save_pretrained(
+        target
+    )
+    AutoTokenizer.from_pretrained(model).save_pretrained(target)
+    return target
+
+
 def copy_model(source: Path, target: Path) -> Path:
     return Path(shutil.copytree(source, target))
 

@@ -48,6 +48,12 @@ def text(model, decoding=DECODING, adapter=None):
     return "".join(piece.text for piece in model.stream(ASK, decoding, adapter))
 
 
+def counts(model):
+    """The token counts as they grow; between two changes there may be any number of pieces."""
+    every = [(piece.prompt_tokens, piece.new_tokens) for piece in model.stream(ASK, DECODING)]
+    return list(dict.fromkeys(one for one in every if one != (0, 0)))
+
+
 def failure(model, error=ServerError):
     with pytest.raises(error) as caught:
         text(model)
@@ -91,12 +97,10 @@ def test_a_repetition_penalty_is_sent_where_it_is_known_and_refused_elsewhere(se
 
 def test_tokens_are_counted_by_the_server_and_until_it_does_by_pieces(server, make):
     server.script = [says("a", "b", usage=(20, 9))]
-    pieces = list(make().stream(ASK, DECODING))
-    assert [(piece.prompt_tokens, piece.new_tokens) for piece in pieces] == [(0, 1), (0, 2), (20, 9)]
+    assert counts(make()) == [(0, 1), (0, 2), (20, 9)]
     server.script = [sends(event("a", usage=(20, 4)), event("b", usage=(20, 5)), event("", "stop", usage=(20, 6)))]
-    pieces = list(make(kind="vllm").stream(ASK, DECODING))
+    assert counts(make(kind="vllm")) == [(20, 4), (20, 5), (20, 6)]
     assert server.asked[-1][2]["stream_options"] == {"include_usage": True, "continuous_usage_stats": True}
-    assert [(piece.prompt_tokens, piece.new_tokens) for piece in pieces] == [(20, 4), (20, 5), (20, 6)]
 
 
 def test_what_may_pass_is_tried_again_before_the_first_word(server, make):
@@ -147,7 +151,7 @@ def test_a_server_that_is_not_there_is_named(make):
 def test_a_server_that_says_nothing_is_not_waited_for_twice(server, make):
     until = threading.Event()
     server.script = [hangs(until)]
-    assert "sent nothing for 0.3 s; it may have too much to do" in failure(make(timeout_s=0.3))
+    assert "sent nothing for 0.5 s; it may have too much to do" in failure(make(timeout_s=0.5))
     assert len(server.asked) == 1
     until.set()
 
@@ -186,9 +190,10 @@ def test_closing_the_stream_ends_the_generation_on_the_server(server, make, text
     left = threading.Event()
     server.script = [goes_on(left, *texts)]
     with contextlib.closing(make().stream(ASK, DECODING)) as pieces:
-        assert next(pieces).text == "".join(texts), "a piece comes even while the server says nothing"
+        wanted = "".join(texts)  # nothing: then the piece is one of those that come while the server says nothing
+        assert next(piece.text for piece in pieces if piece.text or not wanted) == wanted
         assert not left.is_set()
-    assert left.wait(3)
+    assert left.wait(10)
 
 
 def test_a_server_that_fails_again_and_again_is_left_alone_and_others_are_not(server, make):

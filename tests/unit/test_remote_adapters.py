@@ -162,7 +162,7 @@ def test_a_server_that_was_not_started_for_it_is_named_with_what_to_do(server, m
 @pytest.mark.parametrize(
     ("status", "kind", "message"),
     [
-        (404, "NotFoundError", "Loading lora adapter failed: No adapter found for /srv/adapters/velomoor"),
+        (404, "NotFoundError", "Loading lora velomoor-1 failed: No adapter found for /srv/velomoor"),
         (500, "InternalServerError", "LoRA rank 64 is greater than max_lora_rank 16."),
     ],
 )
