@@ -49,11 +49,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def model_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of `transformers serve`, a real OpenAI-compatible server; its models' names are their folders."""
+    """The address of `transformers serve`, a real OpenAI-compatible server, in fp32; its models' names are their
+    folders."""
     folder, port = tmp_path_factory.mktemp("server"), _free_port()
     log = folder / "log"
     command = [sys.executable, "-c", "from transformers.cli.transformers import main; main()", "serve"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu", "--dtype", "float32"]
     environ = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(folder)}
     with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output, env=environ) as server:
         try:

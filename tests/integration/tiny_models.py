@@ -70,13 +70,13 @@ def make_adapter(folder: Path, model: Path, model_hash: str = "", seed: int = 1,
 
 
 def merge(model: Path, adapter: Path, target: Path) -> Path:
-    """The model with the adapter's changes in its weights: how a server has an adapter that cannot load any."""
+    """The model with the adapter in its weights, as fp32: how a server has an adapter that cannot load any."""
+    import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(model), adapter).merge_and_unload().save_pretrained(
-        target
-    )
+    base = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
+    PeftModel.from_pretrained(base, adapter).merge_and_unload().save_pretrained(target)
     AutoTokenizer.from_pretrained(model).save_pretrained(target)
     return target
 
