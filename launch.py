@@ -37,6 +37,7 @@ from study.score_command import add_score_arguments
 
 if TYPE_CHECKING:
     from backends.adapter_folder import AdapterFolder
+    from backends.chat_model import ChatModels
     from backends.engine.model import LocalModel
     from core.parts import Parts
     from core.protocols import Backend, Retriever, Store, Templates
@@ -50,11 +51,13 @@ def compose(settings: Settings) -> Parts:
     from backends.chat_model import EngineChatModels
     from backends.embedding import MiniLM
     from backends.other_models import OtherModels
+    from backends.remote.model import remote_models
     from backends.retrieval import HybridRetriever
     from backends.templates import TemplateLibrary
     from core.comparison import Comparisons
     from core.desk import Desk
     from core.parts import Parts
+    from core.servers import load_servers
     from finetune.examples import Examples
     from finetune.local_training import LocalTraining
     from store import open_store
@@ -74,7 +77,14 @@ def compose(settings: Settings) -> Parts:
     templates = TemplateLibrary(settings.path("prompts"), data / "template-versions")
     retriever = HybridRetriever(data / "index", settings.chunk_chars)
     model = local_model(settings, store)
-    others = OtherModels(lambda source: EngineChatModels(local_model(replace(settings, model=source), store)))
+    servers = load_servers(settings)
+
+    def other_models(source: str) -> ChatModels:
+        if source in servers:
+            return remote_models(servers[source], model.adapter_folder)
+        return EngineChatModels(local_model(replace(settings, model=source), store))
+
+    others = OtherModels(other_models)
     chain = Chain(EngineChatModels(model), templates, retriever, settings.company, others)
     desk = Desk(store, chain, settings.max_message_chars)
     runs, adapters = data / "runs", model.adapter_folder
