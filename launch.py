@@ -37,9 +37,12 @@ from study.score_command import add_score_arguments
 
 if TYPE_CHECKING:
     from backends.adapter_folder import AdapterFolder
+    from backends.chat_model import ChatModels
     from backends.engine.model import LocalModel
     from core.parts import Parts
     from core.protocols import Backend, Retriever, Store, Templates
+
+INTERRUPTED = 130  # the exit code of what Ctrl+C ended
 
 
 def compose(settings: Settings) -> Parts:
@@ -48,11 +51,13 @@ def compose(settings: Settings) -> Parts:
     from backends.chat_model import EngineChatModels
     from backends.embedding import MiniLM
     from backends.other_models import OtherModels
+    from backends.remote.model import remote_models
     from backends.retrieval import HybridRetriever
     from backends.templates import TemplateLibrary
     from core.comparison import Comparisons
     from core.desk import Desk
     from core.parts import Parts
+    from core.servers import load_servers
     from finetune.examples import Examples
     from finetune.local_training import LocalTraining
     from store import open_store
@@ -72,7 +77,14 @@ def compose(settings: Settings) -> Parts:
     templates = TemplateLibrary(settings.path("prompts"), data / "template-versions")
     retriever = HybridRetriever(data / "index", settings.chunk_chars)
     model = local_model(settings, store)
-    others = OtherModels(lambda source: EngineChatModels(local_model(replace(settings, model=source), store)))
+    servers = load_servers(settings)
+
+    def other_models(source: str) -> ChatModels:
+        if source in servers:
+            return remote_models(servers[source], model.adapter_folder)
+        return EngineChatModels(local_model(replace(settings, model=source), store))
+
+    others = OtherModels(other_models)
     chain = Chain(EngineChatModels(model), templates, retriever, settings.company, others)
     desk = Desk(store, chain, settings.max_message_chars)
     runs, adapters = data / "runs", model.adapter_folder
@@ -305,11 +317,17 @@ def main(argv: list[str]) -> int:
         return 1
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
-        return 130
+        return INTERRUPTED
 
 
 if __name__ == "__main__":
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    if (
+        code == INTERRUPTED
+    ):  # a model's threads may be in the midst of a step, and Python's orderly end would crash them
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)

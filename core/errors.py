@@ -51,6 +51,10 @@ class PromptTooLong(ModelError):
     """The prompt does not fit into the model's context."""
 
 
+class ServerError(ModelError):
+    """A model server cannot be reached, refuses, or breaks off."""
+
+
 class AdapterError(DuodeskError):
     """An adapter cannot be used."""
 

@@ -163,15 +163,15 @@ def _grid(across: Axis, upwards: Axis, x_title: str) -> str:
     bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
     levels = "".join(
         f'<line x1="{LEFT}" x2="{right}" y1="{upwards.at(tick):.1f}" y2="{upwards.at(tick):.1f}"/>'
-        f'<text x="{LEFT - 6}" y="{upwards.at(tick) + 4:.1f}" text-anchor="end">{_number(tick)}</text>'
+        f'<text class="tick" x="{LEFT - 6}" y="{upwards.at(tick) + 4:.1f}" text-anchor="end">{_number(tick)}</text>'
         for tick in upwards.ticks()
     )
     places = "".join(
-        f'<text x="{across.at(tick):.1f}" y="{bottom + 15}" text-anchor="middle">{_number(tick)}</text>'
+        f'<text class="tick" x="{across.at(tick):.1f}" y="{bottom + 15}" text-anchor="middle">{_number(tick)}</text>'
         for tick in _apart(across)
     )
-    middle = (LEFT + right) / 2
-    return f'{levels}{places}<text x="{middle}" y="{HEIGHT - 4}" text-anchor="middle">{html.escape(x_title)}</text>'
+    at = f'x="{(LEFT + right) / 2}" y="{HEIGHT - 4}"'
+    return f'{levels}{places}<text class="tick" {at} text-anchor="middle">{html.escape(x_title)}</text>'
 
 
 def _apart(across: Axis) -> list[float]:

@@ -56,6 +56,9 @@ class Settings:
     questions: str = setting(
         "knowledge/questions", "test questions that no training may have seen: a file, or a folder of them; empty: none"
     )
+    servers: str = setting(
+        "", "TOML file with a table [servers.NAME] for each model server; empty: the settings file itself"
+    )
     company: str = setting("Velomoor", "company name that templates put in for {company}")
     chunk_chars: int = setting(700, "longest passage, in characters; longer sections are split")
     max_message_chars: int = setting(8000, "longest chat message that is accepted, in characters")
@@ -103,13 +106,20 @@ def _from_file(path: Path, required: bool) -> dict[str, Any]:
         if required:
             raise SettingsError(f"The settings file {path} does not exist; create it or leave --settings out.")
         return {}
+    raw = read_toml(path)
+    if isinstance(raw.get("servers"), dict):  # its tables are read by core.servers
+        raw["servers"] = str(path.absolute())
+    return {name: _convert(name, value, f"the settings file {path}") for name, value in raw.items()}
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a settings file holds. Raises SettingsError."""
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"The settings file {path} is not valid TOML: {error}. Mend that line.") from error
     except OSError as error:
         raise SettingsError(f"The settings file {path} cannot be read: {error.strerror}.") from error
-    return {name: _convert(name, value, f"the settings file {path}") for name, value in raw.items()}
 
 
 def _convert(name: str, value: Any, where: str) -> Any:

@@ -14,6 +14,8 @@ from finetune.losses import Rows
 if TYPE_CHECKING:
     from transformers import Trainer
 
+SPARSE, FEWEST = 10, 4  # steps between two evaluations, evaluations in a training
+
 KEYS = {
     "sft": ("prompt", "completion"),
     "dpo": ("prompt", "chosen", "rejected"),
@@ -53,7 +55,7 @@ def build_trainer(
     tokenizer, model = load(base)
     processes = int(os.environ.get("WORLD_SIZE", "1"))  # each takes batches of its own
     batches = -(-len(train) // (recipe.batch_size * processes))
-    interval = max(1, batches // recipe.evaluations)
+    interval = evaluation_interval(batches, recipe)
     on_gpu = torch.cuda.is_available()
     options: dict[str, Any] = {
         "output_dir": str(out),
@@ -100,6 +102,13 @@ def build_trainer(
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
+
+
+def evaluation_interval(batches: int, recipe: Recipe) -> int:
+    """Steps from one evaluation to the next, with so many batches an epoch. Where an epoch has hardly a step, one after
+    each would cost more than the training: then one every SPARSE steps at most, but FEWEST in all."""
+    steps = int(batches * recipe.epochs)
+    return max(1, batches // recipe.evaluations, min(SPARSE, steps // FEWEST))
 
 
 def load(base: Base) -> tuple[Any, Any]:

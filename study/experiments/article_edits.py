@@ -13,6 +13,8 @@ from pathlib import Path
 from core.errors import QuestionsError, StudyError
 from core.studies import Study, TestQuestion
 
+SPELLED = "zero one two three four five six seven eight nine ten eleven twelve"
+WORDS = {str(number): word for number, word in enumerate(SPELLED.split())}
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -98,7 +100,7 @@ def _new_spellings(fact: tuple[str, ...], edits: Sequence[Edit]) -> tuple[str, .
     """What a fact is after the edits, in all spellings that can be told; none where nothing of it changes.
 
     Spellings that hold the old words get the new ones, and where both are told by one number, so do those that hold
-    the old number: 48 hours, 48-hour.
+    the old number: 48 hours, 48-hour; two years.
     """
     for edit in edits:
         if not any(_whole(edit.old).search(spelling) for spelling in fact):
@@ -107,8 +109,10 @@ def _new_spellings(fact: tuple[str, ...], edits: Sequence[Edit]) -> tuple[str, .
         numbers = NUMBER.findall(edit.old), NUMBER.findall(edit.new)
         if len(numbers[0]) == len(numbers[1]) == 1:
             (was,), (now,) = numbers
-            pattern = re.compile(rf"(?<![\d.,]){re.escape(was)}(?!\d|[.,]\d)")
-            new += [pattern.sub(now, spelling) for spelling in fact if pattern.search(spelling)]
+            spelled = [(WORDS[was], WORDS[now])] if was in WORDS and now in WORDS else []
+            for before, after in [(was, now), *spelled]:
+                pattern = re.compile(rf"(?<![\w.,]){re.escape(before)}(?!\d|[.,]\d)", re.IGNORECASE)
+                new += [pattern.sub(after, spelling) for spelling in fact if pattern.search(spelling)]
         return tuple(dict.fromkeys([*new, edit.new]))
     return ()
 

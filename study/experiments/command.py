@@ -16,6 +16,7 @@ from core.errors import StudyError
 from core.parts import Parts
 from core.settings import ROOT
 from core.studies import StudyStore
+from study.analysis.words import MEASURES
 from study.experiments.article_edits import Edit, read_edits
 from study.experiments.choices import COUNTS, SEEDS, SIZES, CurveChoices, FewShotChoices, ShiftChoices
 from study.experiments.parts import ExperimentParts, Stopped, Tell
@@ -178,14 +179,21 @@ def find_study(store: StudyStore, name: str) -> str:
 
 
 def _print_curve(content: Findings) -> None:
+    for found in (content, *content["also"]):
+        print(f"By {MEASURES[found['measure']]}:\n")
+        _print_arms(found)
+
+
+def _print_arms(content: Findings) -> None:
     for arm, found in content["arms"].items():
         print(*found["sentences"], "", sep="\n")
         _print_points(arm, found, content["against"]["name"])
 
 
 def _print_few_shot(content: Findings) -> None:
-    print(*content["sentences"], "", sep="\n")
-    _print_points("examples", content["curve"], content["against"]["name"])
+    for found in (content, *content["also"]):
+        print(f"By {MEASURES[found['measure']]}:\n", *found["sentences"], "", sep="\n")
+        _print_points("examples", found["curve"], found["against"]["name"])
 
 
 def _print_points(what: str, found: Findings, other: str) -> None:

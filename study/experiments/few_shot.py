@@ -9,7 +9,7 @@ from typing import Any
 
 from core.errors import PromptTooLong, StudyError
 from core.protocols import Backend
-from core.studies import Study, StudyArm, TestQuestion
+from core.studies import Measure, Study, StudyArm, TestQuestion
 from core.training import DataChoices, Plan, Round
 from core.types import Answer
 from study.asking import as_asked
@@ -18,12 +18,13 @@ from study.experiments.choices import FewShotChoices
 from study.experiments.few_shot_templates import FewShotTemplates
 from study.experiments.parts import ExperimentParts, Tell
 from study.experiments.plain import plain
-from study.experiments.scoring import measure_of, scored, scores_of
+from study.experiments.scoring import measures_for, remembering, scored, scores_of
 from study.experiments.sentences import few_shot_sentences
 from study.experiments.settings import begun, made_of
 from study.experiments.time_left import duration
 from study.statistics.clusters import clustered_mean
 from study.statistics.crossover import learning_curve
+from study.text_scores import Embed
 
 
 def run_few_shot(
@@ -66,43 +67,48 @@ def run_few_shot(
             tell(place, len(tasks), f"'{name}': {done} of {total} answers; {duration(left)} left")
 
         found[seed, count] = answers.ask(arm, questions, say, backend(seed, count))
-    content |= _findings(parts, study, questions, choices, counts, found)
-    content |= {"against": {"name": base.name} | content["against"], "too_many": too_many, "done": True}
-    content["sentences"] = few_shot_sentences(content, study.plan.margin)
+    cells = [[found[seed, count] for count in counts] for seed in choices.seeds]
+    embed = remembering(parts.embed)
+    own, *others = (
+        _findings(embed, study, questions, measure, base.name, counts, cells, too_many)
+        for measure in measures_for(study, questions)
+    )
+    content |= own | {"seeds": list(choices.seeds), "also": others, "done": True}
     parts.store.keep_experiment(study.id, "few_shot", content)
     return content
 
 
 def _findings(
-    parts: ExperimentParts,
+    embed: Embed,
     study: Study,
     questions: Sequence[TestQuestion],
-    choices: FewShotChoices,
+    measure: Measure,
+    name: str,
     counts: Sequence[int],
-    found: Mapping[tuple[int, int], Mapping[str, Answer]],
+    cells: Sequence[Sequence[Mapping[str, Answer]]],
+    too_many: Sequence[int],
 ) -> dict[str, Any]:
+    """`cells` [seeds, counts] hold the answers by question."""
     import numpy as np
 
-    measure = measure_of(study)
-    cube = np.array(
-        [[scores_of(questions, found[seed, count], measure, parts.embed) for count in counts] for seed in choices.seeds]
-    )
+    cube = np.array([[scores_of(questions, answers, measure, embed) for answers in row] for row in cells])
     other = cube[0, 0]
     curve = learning_curve(counts, cube, other)
-    every = {count: [found[seed, count] for seed in choices.seeds] for count in counts}
-    return {
+    every = list(zip(*cells, strict=True))
+    found: dict[str, Any] = {
         "measure": measure,
         "questions": len(questions),
-        "seeds": list(choices.seeds),
-        "against": plain(clustered_mean(other)),
+        "against": {"name": name} | plain(clustered_mean(other)),
         "curve": plain({"sizes": curve.sizes, "scores": curve.scores, "ahead": curve.ahead, "slope": curve.slope}),
         "prompt_tokens": [
-            round(sum(one.prompt_tokens for answers in every[count] for one in answers.values()) / _size(every[count]))
-            for count in counts
+            round(sum(one.prompt_tokens for answers in several for one in answers.values()) / _size(several))
+            for several in every
         ],
-        "lost_passages": [sum(_lost(answers, every[0][0]) for answers in every[count]) for count in counts],
-        "prompts": [_size(every[count]) for count in counts],
+        "lost_passages": [sum(_lost(answers, cells[0][0]) for answers in several) for several in every],
+        "prompts": [_size(several) for several in every],
+        "too_many": list(too_many),
     }
+    return found | {"sentences": few_shot_sentences(found, study.plan.margin)}
 
 
 def _size(several: Sequence[Mapping[str, Answer]]) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.line_chart import Level, Line, Mark, line_chart
-from study.analysis.words import count, duration, listed
+from study.analysis.words import MEASURES, count, duration, listed
 from study.experiments.plain import estimate
 from study.experiments.scoring import UNITS
 from study.report.cells import NONE, of_100
@@ -35,6 +35,14 @@ def experiments_html(experiments: Mapping[str, Any]) -> str:
 
 
 def _curve(content: Findings) -> str:
+    return (
+        _curve_figures(content)
+        + "".join(folded(_beside(found), _curve_figures(found)) for found in content.get("also", ()))
+        + folded("How the curve was made", items(_curve_methods(content)))
+    )
+
+
+def _curve_figures(content: Findings) -> str:
     arms, other, unit = content["arms"], content["against"], UNITS[content["measure"]]
     sizes = next(iter(arms.values()))["sizes"]
     lines = [_line(name, found) for name, found in arms.items()]
@@ -47,12 +55,17 @@ def _curve(content: Findings) -> str:
         f"{count(content['questions'], 'question')}, {count(len(content['seeds']), 'seed')}; "
         f"{other['name']}: {_told(other)}"
     )
-    return (
-        "".join(paragraph(sentence) for found in arms.values() for sentence in found["sentences"])
-        + charts(line_chart(f"Score, {unit} of 100", lines, "examples", "log1p", _mark(arms), _level(other), sizes))
-        + table(head, rows, told)
-        + folded("How the curve was made", items(_curve_methods(content)))
-    )
+    chart = line_chart(_title(unit), lines, "examples", "log1p", _mark(arms), _level(other), sizes)
+    sentences = [sentence for found in arms.values() for sentence in found["sentences"]]
+    return "".join(map(paragraph, sentences)) + charts(chart) + table(head, rows, told)
+
+
+def _beside(found: Findings) -> str:
+    return f"The same by {MEASURES[found['measure']]}"
+
+
+def _title(unit: str) -> str:
+    return f"{unit[0].upper()}{unit[1:]}, of 100"
 
 
 def _curve_methods(content: Findings) -> list[str]:
@@ -79,6 +92,13 @@ def _curve_methods(content: Findings) -> list[str]:
 
 
 def _few_shot(content: Findings) -> str:
+    draws = len(content["seeds"])
+    return _few_shot_figures(content, draws) + "".join(
+        folded(_beside(found), _few_shot_figures(found, draws)) for found in content.get("also", ())
+    )
+
+
+def _few_shot_figures(content: Findings, draws: int) -> str:
     curve, name = content["curve"], content["against"]["name"]
     rows: list[list[str | Cell]] = [
         [
@@ -91,11 +111,11 @@ def _few_shot(content: Findings) -> str:
         for at, size in enumerate(curve["sizes"])
     ]
     head = ("Examples", name, "Against none", "Tokens of a prompt", "Prompts without all passages")
-    title = f"Score, {UNITS[content['measure']]} of 100"
+    title = _title(UNITS[content["measure"]])
     chart = line_chart(title, [_line(name, curve)], "examples in the prompt", "log1p", ticks=curve["sizes"])
     told = (
-        f"{count(content['questions'], 'question')}; {count(len(content['seeds']), 'draw')} of examples from the "
-        "training rounds, the fewer among the more."
+        f"{count(content['questions'], 'question')}; {count(draws, 'draw')} of examples from the training rounds, the "
+        "fewer among the more."
     )
     return "".join(map(paragraph, content["sentences"])) + charts(chart) + table(head, rows, told)
 

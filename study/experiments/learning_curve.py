@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from core.errors import StudyError
-from core.studies import Study, StudyArm
+from core.studies import Measure, Study, StudyArm
 from core.training import DataChoices, Plan, Run
 from core.types import Answer, ArmName, ArmSpec
 from study.experiments.answers import Answers, arm_of, equal_arm
@@ -15,15 +15,13 @@ from study.experiments.choices import FEWEST, CurveChoices
 from study.experiments.curve_training import CurveTraining
 from study.experiments.parts import ExperimentParts, Tell
 from study.experiments.plain import plain
-from study.experiments.scoring import measure_of, scored, scores_of
+from study.experiments.scoring import measures_for, remembering, scored, scores_of
 from study.experiments.sentences import curve_sentences
 from study.experiments.settings import begun, made_of
 from study.experiments.time_left import TimeLeft
 from study.statistics.clusters import clustered_mean
 from study.statistics.crossover import learning_curve
-
-if TYPE_CHECKING:
-    import numpy as np
+from study.text_scores import Embed
 
 WITHOUT_ADAPTER: Mapping[ArmName, ArmName] = {"lora": "bare", "lora+prompt": "prompt"}
 
@@ -96,22 +94,34 @@ class _Curve:
             self.training.clear(name)
 
     def finish(self) -> dict[str, Any]:
-        """Keeps the findings: a curve for each arm."""
-        measure = measure_of(self.study)
-        other = self._scores(self.base_answers)
-        arms = {arm: learning_curve(self.sizes, self._cube(arm), other) for arm in self.choices.arms}
-        self.content |= {
+        """Keeps the findings by the study's measure and, where that is facts, by similarity beside it: arms that state
+        hardly a fact may still learn to answer."""
+        embed = remembering(self.parts.embed)
+        own, *others = (self._findings(measure, embed) for measure in measures_for(self.study, self.questions))
+        self.content |= own | {"also": others, "done": True}
+        self._store()
+        return self.content
+
+    def _findings(self, measure: Measure, embed: Embed) -> dict[str, Any]:
+        """A curve for each arm."""
+        import numpy as np
+
+        def scores(answers: Mapping[str, Answer]) -> np.ndarray:
+            return scores_of(self.questions, answers, measure, embed)
+
+        other = scores(self.base_answers)
+        found: dict[str, Any] = {
             "measure": measure,
             "questions": len(self.questions),
             "seeds": list(self.choices.seeds),
             "against": {"name": self.against.name} | plain(clustered_mean(other)),
-            "arms": {arm: plain(found) for arm, found in arms.items()},
-            "done": True,
+            "arms": {},
         }
-        for arm in arms:
-            self.content["arms"][arm]["sentences"] = curve_sentences(self.content, arm, self.study.plan.margin)
-        self._store()
-        return self.content
+        for arm in self.choices.arms:
+            seeds = [[scores(self._answers(arm, rows, seed)) for rows in self.sizes] for seed in self.choices.seeds]
+            found["arms"][arm] = plain(learning_curve(self.sizes, np.array(seeds), other))
+            found["arms"][arm]["sentences"] = curve_sentences(found, arm, self.study.plan.margin)
+        return found
 
     def _begin(self) -> dict[str, Any]:
         """What is kept of an earlier attempt. Raises StudyError when it was made of something else."""
@@ -166,20 +176,9 @@ class _Curve:
     def _store(self) -> None:
         self.parts.store.keep_experiment(self.study.id, "learning_curve", self.content)
 
-    def _cube(self, arm: ArmName) -> np.ndarray:
-        """Scores [seeds, sizes, questions]."""
-        import numpy as np
-
-        return np.array(
-            [[self._scores(self._answers(arm, rows, seed)) for rows in self.sizes] for seed in self.choices.seeds]
-        )
-
     def _answers(self, arm: ArmName, rows: int, seed: int) -> Mapping[str, Answer]:
         own = self._of_study(arm, rows) or StudyArm(_name(arm, rows, seed), self.specs[arm])
         return self.answers.of_study(own, self.questions)
-
-    def _scores(self, answers: Mapping[str, Answer]) -> np.ndarray:
-        return scores_of(self.questions, answers, measure_of(self.study), self.parts.embed)
 
 
 def _name(arm: ArmName, rows: int, seed: int) -> str:

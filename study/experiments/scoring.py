@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.errors import StudyError
 from core.studies import Measure, Study, TestQuestion
@@ -27,6 +27,13 @@ def measure_of(study: Study) -> Measure:
     if study.plan.measure != "ratings":
         return study.plan.measure
     return "facts" if any(question.facts for question in study.questions) else "similarity"
+
+
+def measures_for(study: Study, questions: Sequence[TestQuestion]) -> list[Measure]:
+    """The study's, and similarity beside facts where all the questions have references."""
+    own = measure_of(study)
+    beside = own == "facts" and all(question.reference for question in questions)
+    return [own, "similarity"] if beside else [own]
 
 
 def scored(study: Study) -> list[TestQuestion]:
@@ -62,3 +69,16 @@ def scores_of(
         return (ours * theirs).sum(axis=1) * np.array([bool(text.strip()) for text in texts])
     score = {"rouge_l": rouge_l, "chrf": chrf}[measure]
     return np.array([score(text, question.reference) for question, text in pairs])
+
+
+def remembering(embed: Embed) -> Embed:
+    """The same, but each text is looked at once: references and many answers come again and again."""
+    known: dict[str, Any] = {}
+
+    def vectors(texts: list[str]) -> list[Any]:
+        new = [text for text in dict.fromkeys(texts) if text not in known]
+        if new:
+            known.update(zip(new, embed(new), strict=True))
+        return [known[text] for text in texts]
+
+    return vectors

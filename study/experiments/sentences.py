@@ -16,10 +16,9 @@ def curve_sentences(content: Findings, arm: str, margin: float) -> list[str]:
     """Where the adapter overtakes the other arm, and whether more examples would help. `content` is the curve's plain
     findings; a gain below `margin` a doubling does not matter."""
     found = content["arms"][arm]
-    return [
-        _meeting(found, arm, content["against"]["name"]),
-        _more(found["slope"], margin, UNITS[content["measure"]]),
-    ]
+    unit = UNITS[content["measure"]]
+    first = _overtakes(found) if arm == "lora" else _adds(found, content["against"]["name"], unit)
+    return [first, _more(arm, found["slope"], margin, unit)]
 
 
 def few_shot_sentences(content: Findings, margin: float) -> list[str]:
@@ -37,7 +36,7 @@ def few_shot_sentences(content: Findings, margin: float) -> list[str]:
     told = f"{middle(ahead, '+')} {UNITS[content['measure']]} {span(ahead)}"
     none, most = content["prompt_tokens"][0], content["prompt_tokens"][-1]
     sentences = [
-        f"{first}: {told} with {examples} in that of '{content['against']['name']}'.",
+        f"{first}: {told} with {examples}.",
         f"A prompt with {examples} has {most:,} tokens in place of {none:,}.",
     ]
     lost, prompts = content["lost_passages"][-1], content["prompts"][-1]
@@ -68,30 +67,38 @@ def shift_sentences(found: Findings) -> list[str]:
     return [first, f"{others} changed for {listed(moved)}." if moved else f"{others} stayed as right as they were."]
 
 
-def _meeting(found: Findings, arm: str, other: str) -> str:
+def _overtakes(found: Findings) -> str:
+    """Where an adapter alone meets the other arm."""
     crossover, most = found["crossover"], count(found["sizes"][-1], "example")
     rows, low, high = crossover["rows"], crossover["low"], crossover["high"]
-    what, does, does_not = (
-        ("Fine-tuning", "overtakes prompting", "does not overtake prompting")
-        if arm == "lora"
-        else (f"An adapter on top of '{other}'", "pays", "does not pay")
-    )
     if rows is None:
         unsure = "" if low is None else f"; from about {low:,.0f} on that is not certain"
-        return f"{what} {does_not} within your {most}{unsure}."
+        return f"Fine-tuning does not overtake prompting within your {most}{unsure}."
+    place = "from the first examples on" if rows < 1 else f"at about {rows:,.0f} examples"
     if high is None:
-        start = "from the first examples on" if rows < 1 else f"at about {rows:,.0f} examples"
-        return f"{what} {does} {start}, it seems, but within your {most} that is not certain."
+        return f"Fine-tuning overtakes prompting {place}, it seems, but within your {most} that is not certain."
     if rows < 1:
-        return f"{what} {does} from the first examples on, certainly from {high:,.0f}."
-    return f"{what} {does} at about {rows:,.0f} examples [{low or 0:,.0f}, {high:,.0f}]."
+        return f"Fine-tuning overtakes prompting {place}, certainly from {high:,.0f}."
+    return f"Fine-tuning overtakes prompting {place} [{low or 0:,.0f}, {high:,.0f}]."
 
 
-def _more(found: Findings, margin: float, unit: str) -> str:
+def _adds(found: Findings, other: str, unit: str) -> str:
+    """What an adapter adds to the other arm, with which it is the same without examples."""
+    sizes, ahead = found["sizes"], [estimate(one) for one in found["ahead"]]
+    sure = [size for at, size in enumerate(sizes) if size and all(one.low > 0 for one in ahead[at:])]
+    told = f"{middle(ahead[-1], '+')} {unit} {span(ahead[-1])} with all {sizes[-1]:,}"
+    if sure:
+        return f"An adapter on top of '{other}' helps, certainly from {count(sure[0], 'example')} on: {told}."
+    if ahead[-1].high < 0:
+        return f"An adapter on top of '{other}' harms: {told}."
+    return f"Whether an adapter on top of '{other}' helps cannot be told: {told}."
+
+
+def _more(arm: str, found: Findings, margin: float, unit: str) -> str:
     slope = estimate(found)
     told = f"{middle(slope, '+')} {unit} a doubling {span(slope)}"
     if slope.low > 0:
-        return f"More examples would still help: {told}."
+        return f"More examples would still help {arm}: {told}."
     if slope.high < margin:
-        return f"More examples would hardly help: {told}."
-    return f"Whether more examples would help cannot be told: {told}."
+        return f"More examples would hardly help {arm}: {told}."
+    return f"Whether more examples would help {arm} cannot be told: {told}."

@@ -42,7 +42,8 @@ def test_the_curve_begins_with_its_sentence_and_marks_the_crossover(found):
     html = sound(experiments_html({"learning_curve": found}))
     sentence = found["arms"]["lora"]["sentences"][0]
     assert html.index(sentence) < html.index("<svg") < html.index("<table")
-    assert html.count('<polygon class="band') == 2, "a band for each arm"
+    assert html.count('<polygon class="band') == 4, "a band for each arm, by facts and by similarity"
+    assert html.index("The same by similarity") < html.index("How the curve was made")
     assert 'class="mark-line"' in html and 'class="band level"' in html
     for size in (0, 10, 20, 40, 60):
         assert f'<th scope="row">{size}</th>' in html
@@ -52,7 +53,7 @@ def test_the_curve_begins_with_its_sentence_and_marks_the_crossover(found):
 def test_a_curve_that_meets_nothing_marks_nothing(found):
     without = {"rows": None, "low": 20.0, "high": None}
     lora = found["arms"]["lora"] | {"crossover": without}
-    html = sound(experiments_html({"learning_curve": found | {"arms": {"lora": lora}}}))
+    html = sound(experiments_html({"learning_curve": found | {"arms": {"lora": lora}, "also": []}}))
     assert "mark-line" not in html and "polygon" in html
 
 

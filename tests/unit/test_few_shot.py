@@ -153,7 +153,7 @@ def test_rounds_in_the_middle_of_a_conversation_are_no_examples(shown):
 @pytest.mark.parametrize(
     ("ahead", "says"),
     [
-        ((0.1, 0.05, 0.15), "help: +10 points of facts [5, 15] with 8 examples in that of 'prompt'."),
+        ((0.1, 0.05, 0.15), "help: +10 points of facts [5, 15] with 8 examples."),
         ((-0.1, -0.15, -0.05), "harm: "),
         ((0.0, -0.02, 0.02), "make no difference that matters: "),
         ((0.02, -0.1, 0.12), "help cannot be told: "),

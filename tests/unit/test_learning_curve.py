@@ -14,7 +14,7 @@ from study.experiments.parts import Stopped
 from study.experiments.plain import plain
 from study.experiments.sentences import curve_sentences
 from study.statistics.estimate import Estimate, Inference
-from tests.unit.fake_experiments import make_parts, question
+from tests.unit.fake_experiments import embed, make_parts, question
 
 CHOICES = CurveChoices(("transcripts",), sizes=(0, 10, 20, 40), seeds=(1, 2, 3))
 
@@ -91,7 +91,7 @@ def test_both_arms_answer_with_the_same_adapter():
     assert set(content["arms"]) == {"lora", "lora+prompt"}
     both = content["arms"]["lora+prompt"]
     assert both["ahead"][0] == {"mean": 0.0, "low": 0.0, "high": 0.0}, "without an adapter it is the prompt arm"
-    assert both["sentences"][0].startswith("An adapter on top of 'prompt' pays from the first examples on")
+    assert both["sentences"][0].startswith("An adapter on top of 'prompt' helps, certainly from 10 examples on: +")
 
 
 def test_a_stopped_curve_goes_on_where_it_was():
@@ -219,6 +219,15 @@ def test_the_time_is_said_before_anything_is_trained_and_falls():
     assert said[-1][0] == 11 and "less than a minute left" in said[-1][2]
 
 
+def test_similarity_stands_beside_facts_and_each_text_is_embedded_once():
+    parts = make_parts(knows)
+    texts = []
+    content = run(replace(parts, embed=lambda new: texts.extend(new) or embed(new)))
+    (beside,) = content["also"]
+    assert beside["measure"] == "similarity" and set(beside["arms"]) == {"lora"}
+    assert len(texts) == len(set(texts))
+
+
 def test_questions_without_facts_do_not_count_and_a_study_of_ratings_is_measured_by_facts():
     parts = make_parts(knows, measure="ratings")
     questions = (*parts.store.kept.questions, question(99, facts=()))
@@ -252,7 +261,28 @@ def test_the_crossover_in_a_sentence(rows, low, high, says):
     content = {"arms": {"lora": found}, "against": {"name": "prompt"}, "measure": "facts"}
     meeting, more = curve_sentences(content, "lora", 0.05)
     assert meeting.endswith(says)
-    assert more == "More examples would still help: +3.0 points of facts a doubling [1.0, 5.0]."
+    assert more == "More examples would still help lora: +3.0 points of facts a doubling [1.0, 5.0]."
+
+
+@pytest.mark.parametrize(
+    ("ahead", "says"),
+    [
+        (
+            [(0, 0), (-0.01, 0.1), (0.01, 0.2), (0.1, 0.3)],
+            "helps, certainly from 25 examples on: +20 points of facts [",
+        ),
+        (
+            [(0, 0), (0.1, 0.2), (-0.1, 0.2), (-0.2, 0.3)],
+            "Whether an adapter on top of 'prompt' helps cannot be told: +5",
+        ),
+        ([(0, 0), (0.1, 0.2), (-0.1, 0.2), (-0.3, -0.1)], "An adapter on top of 'prompt' harms: −20 points"),
+    ],
+)
+def test_what_an_adapter_adds_to_prompting_in_a_sentence(ahead, says):
+    found = {"sizes": [0, 10, 25, 454], "slope": {"mean": 0.0, "low": 0.0, "high": 0.0}}
+    found["ahead"] = [{"mean": (low + high) / 2, "low": low, "high": high} for low, high in ahead]
+    content = {"arms": {"lora+prompt": found}, "against": {"name": "prompt"}, "measure": "facts"}
+    assert says in curve_sentences(content, "lora+prompt", 0.05)[0]
 
 
 @pytest.mark.parametrize(

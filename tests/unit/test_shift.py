@@ -60,6 +60,9 @@ def test_a_question_gets_the_new_fact_in_all_spellings_that_hold_the_number():
     assert found.question.id == "q1"
     assert found.before.facts == (FACTS[0],)
     assert found.after.facts == (("14 days", "14-day"),)
+    spelled = study_of(question(1, facts=(("3 years", "three years", "3-year", "13 years"),)))
+    years = changed_questions(spelled, [Edit("returns.md", "3 years", "4 years")])[0]
+    assert set(years.after.facts[0]) == {"4 years", "four years", "4-year"}
     changed = changed_questions(study, [Edit("returns.md", "€5", "free")])[0]
     assert changed.after.facts == (("free",),)
 
