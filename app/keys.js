@@ -49,9 +49,11 @@ function toComment(opinions) {
   requestAnimationFrame(() => requestAnimationFrame(() => opinions.querySelector("#vote-comment textarea")?.focus()));
 }
 
-// A vote shows the next pair at once: of two quick clicks the second is not meant for a pair that nobody has read.
+// A vote shows the next pair at once: a click soon after the last, or soon after a pair has come, is not meant for a
+// pair that nobody can have read.
 const SAME_PRESS_MS = 400;
 let pressed = -SAME_PRESS_MS;
+addEventListener("pair-shown", (event) => (pressed = event.timeStamp));
 addEventListener("click", (event) => {
   if (!Object.values(PRESSED).includes(event.target.closest?.("button")?.id)) return;
   if (event.timeStamp - pressed < SAME_PRESS_MS) event.stopImmediatePropagation();

@@ -23,8 +23,11 @@ NOT_YET = "Answers are still being written: a pair can be rated as soon as both 
 NOTHING_LEFT = "Nothing is left for you to rate at the moment. Thank you!"
 KEYS = """<p class="note">Keys: <kbd>1</kbd> left, <kbd>2</kbd> right, <kbd>0</kbd> tie, <kbd>X</kbd> both bad,
 <kbd>S</kbd> skip, <kbd>U</kbd> undo, <kbd>C</kbd> comment, <kbd>Esc</kbd> leaves a field.</p>"""
-# A screen reader says the next pair when it is there.
-LIVE_JS = """element.setAttribute("aria-live", "polite");"""
+# A screen reader says the next pair when it is there, and the keys wait a moment.
+PAIR_JS = """
+element.setAttribute("aria-live", "polite");
+watch("value", () => dispatchEvent(new Event("pair-shown")));
+"""
 # On a small screen the vote buttons stand below the answers: the next pair begins at its top.
 TO_PAIR = """() => {
   const pair = document.getElementById("pair");
@@ -55,10 +58,17 @@ class BlindRating:
         """What `open` returns for a rater who was sent here, without a choice of studies."""
         return gr.Dropdown(choices=[("", study_id)], value=study_id, visible=False), *self.show(study_id, request)
 
-    def show(self, study_id: str | None, request: gr.Request) -> tuple[Any, ...]:
-        """The rater's next pair: task, pair, vote buttons, skip, undo, look again, and the fields emptied."""
+    def show(self, study_id: str | None, request: gr.Request, *opinions: Any) -> tuple[Any, ...]:
+        """The rater's next pair: task, pair, vote buttons, skip, undo, look again, and the fields of opinions emptied.
+
+        Fields that were empty are left alone, lest the first letters of the next comment get lost.
+        """
+        emptied = self.blank if any(opinions) else [gr.skip()] * len(self.blank)
+        return *self._pair(study_id, request), *emptied
+
+    def _pair(self, study_id: str | None, request: gr.Request) -> tuple[Any, ...]:
         if not study_id:
-            return self._nothing(nothing_html(NO_STUDY))
+            return _nothing(nothing_html(NO_STUDY))
         rater = owner(request)
         try:
             task = self.ratings.next(study_id, rater)
@@ -66,9 +76,9 @@ class BlindRating:
             if task is None:
                 working = self.studies.view(study_id).study.status in ("planned", "running")
                 said = nothing_html(NOT_YET if working else NOTHING_LEFT, progress)
-                return self._nothing(said, can_undo=progress.mine > 0)
+                return _nothing(said, can_undo=progress.mine > 0)
         except DuodeskError as error:
-            return self._nothing(nothing_html(str(error)))
+            return _nothing(nothing_html(str(error)))
         return (
             task.id,
             pair_html(task, progress),
@@ -76,7 +86,6 @@ class BlindRating:
             gr.Button(visible=True),
             gr.Button(visible=True, interactive=task.can_undo),
             gr.Button(visible=False),
-            *self.blank,
         )
 
     def vote(self, label: str, task: str, study_id: str, request: gr.Request, *opinions: Any) -> tuple[Any, ...]:
@@ -89,32 +98,32 @@ class BlindRating:
             say(error)
         except DuodeskError as error:
             say(error)
-            return (gr.skip(),) * self.size
-        return self.show(study_id, request)
+            return (gr.skip(),) * (VIEW_SIZE + len(self.blank))
+        return self.show(study_id, request, *opinions)
 
-    def skip(self, task: str, study_id: str, request: gr.Request) -> tuple[Any, ...]:
+    def skip(self, task: str, study_id: str, request: gr.Request, *opinions: Any) -> tuple[Any, ...]:
         """Gives the pair back, and shows another."""
         try:
             self.ratings.skip(task, owner(request))
         except DuodeskError as error:
             say(error)
-        return self.show(study_id, request)
+        return self.show(study_id, request, *opinions)
 
-    def undo(self, study_id: str, request: gr.Request) -> tuple[Any, ...]:
+    def undo(self, study_id: str, request: gr.Request, *opinions: Any) -> tuple[Any, ...]:
         """Takes the last vote back; its pair is there again."""
         try:
             self.ratings.undo(study_id, owner(request))
         except DuodeskError as error:
             say(error)
-        return self.show(study_id, request)
+        return self.show(study_id, request, *opinions)
 
-    @property
-    def size(self) -> int:
-        return 6 + len(self.blank)
 
-    def _nothing(self, said: str, can_undo: bool = False) -> tuple[Any, ...]:
-        hidden = gr.Column(visible=False), gr.Button(visible=False), gr.Button(visible=can_undo, interactive=can_undo)
-        return "", said, *hidden, gr.Button(visible=True), *self.blank
+VIEW_SIZE = 6  # what `show` returns, without the fields
+
+
+def _nothing(said: str, can_undo: bool = False) -> tuple[Any, ...]:
+    hidden = gr.Column(visible=False), gr.Button(visible=False), gr.Button(visible=can_undo, interactive=can_undo)
+    return "", said, *hidden, gr.Button(visible=True)
 
 
 @dataclass(frozen=True)
@@ -129,7 +138,7 @@ class RateTab:
 def build(parts: Parts, chosen: Any) -> RateTab:
     """Lays the tab out and wires it; `chosen` holds the id of the page's study."""
     study = gr.Dropdown([], label="Study", elem_id="rate-study")
-    pair = gr.HTML(apply_default_css=False, js_on_load=LIVE_JS, elem_id="pair")
+    pair = gr.HTML(apply_default_css=False, js_on_load=PAIR_JS, elem_id="pair")
     again = gr.Button("Look again", size="md", visible=False, elem_id="look-again")
     with gr.Column(visible=False, elem_id="rate-votes") as voting:
         buttons = vote_buttons()
@@ -147,8 +156,8 @@ def build(parts: Parts, chosen: Any) -> RateTab:
     for button in buttons:
         voted = button.click(tab.vote, [button, task, study, *said.inputs], view, **quiet)
         voted.then(None, None, js=TO_PAIR, **quiet)
-    skip.click(tab.skip, [task, study], view, **quiet).then(None, None, js=TO_PAIR, **quiet)
-    undo.click(tab.undo, study, view, **quiet)
-    gr.on([study.input, again.click], tab.show, study, view, **quiet)
+    skip.click(tab.skip, [task, study, *said.inputs], view, **quiet).then(None, None, js=TO_PAIR, **quiet)
+    undo.click(tab.undo, [study, *said.inputs], view, **quiet)
+    gr.on([study.input, again.click], tab.show, [study, *said.inputs], view, **quiet)
     study.input(lambda study_id: study_id, study, chosen, **quiet)
     return RateTab(tab, study, view)

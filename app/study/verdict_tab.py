@@ -18,13 +18,16 @@ from core.parts import Parts
 from core.studies import ExportKind, StudyView
 
 NO_STUDY = '<p class="card">No study yet. Plan one under “New study”.</p>'
+COMPUTING = """<p class="note" role="status">The verdict is being computed. That takes seconds, and up to a minute where
+answers are graded for the first time …</p>"""
 DOWNLOADS: tuple[tuple[ExportKind, str], ...] = (
     ("html", "This page (HTML)"),
     ("csv", "Data (CSV, zipped)"),
     ("jsonl", "Data (JSONL)"),
     ("preferences", "Preference pairs for DPO"),
 )
-AT_ONCE = 2  # verdicts that are computed side by side: raters and chats need the processor too
+# One after the other: raters and chats need the processor too, and the next finds what the one before has graded.
+IN_TURN: dict[str, Any] = {"concurrency_id": "verdict", "concurrency_limit": 1, "api_visibility": "private"}
 
 
 class VerdictPage:
@@ -43,14 +46,14 @@ class VerdictPage:
         known = [identifier for _, identifier in choices]
         return gr.Dropdown(choices=choices, value=chosen if chosen in known else next(iter(known), None))
 
-    def progress(self, study_id: str | None) -> str:
-        """How far the study is, while it is not complete."""
+    def progress(self, study_id: str | None) -> tuple[str, str]:
+        """How far the study is, while it is not complete, and what stands in place of a verdict until that is there."""
         if not study_id:
-            return ""
+            return "", ""
         try:
-            return _progress(self.studies.view(study_id))
+            return _progress(self.studies.view(study_id)), COMPUTING
         except DuodeskError:
-            return ""  # the verdict says it
+            return "", COMPUTING  # which will say it
 
     def report(self, study_id: str | None) -> str:
         """The verdict, which may take seconds to compute."""
@@ -108,16 +111,8 @@ def build(parts: Parts, chosen: Any) -> VerdictTab:
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
     def show(event: Any) -> None:
-        computed = event(tab.progress, study, progress, **quiet)
-        computed.then(
-            tab.report,
-            study,
-            report,
-            show_progress="full",
-            api_visibility="private",
-            concurrency_id="verdict",
-            concurrency_limit=AT_ONCE,
-        )
+        computed = event(tab.progress, study, [progress, report], **quiet)
+        computed.then(tab.report, study, report, show_progress="minimal", **IN_TURN)
 
     show(study.input)
     study.input(lambda study_id: study_id, study, chosen, **quiet)
@@ -128,6 +123,6 @@ def build(parts: Parts, chosen: Any) -> VerdictTab:
         def export(study_id: str, kind: ExportKind = kind, file: Any = file):
             return tab.export(kind, study_id, file.GRADIO_CACHE)
 
-        written = button.click(export, study, file, show_progress="minimal", api_visibility="private")
+        written = button.click(export, study, file, show_progress="minimal", **IN_TURN)
         written.then(None, None, js=DOWNLOAD.format(id=f"study-{kind}"), **quiet)
     return VerdictTab(tab, study, show)

@@ -28,7 +28,7 @@ from study.questions import read_questions
 
 ROOT = Path(__file__).resolve().parents[2]
 KEYS: dict[Choice, str] = {"left": "1", "right": "2", "tie": "0", "both_bad": "x"}
-BETWEEN_KEYS_MS = 450  # the page takes two quick presses for one
+BETWEEN_KEYS_MS = 450  # the page takes no vote on a pair that has just come
 LOOK_AGAIN_MS = 2000
 
 Rule = Callable[[str, str, str], Choice]
@@ -80,7 +80,7 @@ class Rater:
     rule: Rule
     choices: Counter[Choice] = field(default_factory=Counter)
     waits: list[float] = field(default_factory=list)
-    pressed: float = float("-inf")
+    shown: float = float("-inf")  # when the pair on the screen came
 
     def arrive(self, url: str, study_id: str) -> None:
         self.page.goto(f"{url}/study?rate={study_id}")
@@ -107,15 +107,16 @@ class Rater:
 
     def _press(self, key: str) -> None:
         """Presses a key and waits until the count of rated pairs has gone on."""
-        self.page.wait_for_timeout(max(0.0, BETWEEN_KEYS_MS - 1000 * (time.monotonic() - self.pressed)))
+        self.page.wait_for_timeout(max(0.0, BETWEEN_KEYS_MS - 1000 * (time.monotonic() - self.shown)))
         count = self.page.locator("#pair .note").inner_text()
-        self.pressed = time.monotonic()
+        pressed = time.monotonic()
         self.page.keyboard.press(key)
         self.page.wait_for_function(
             "(count) => { const now = document.querySelector('#pair .note'); return now && now.innerText !== count; }",
             arg=count,
         )
-        self.waits.append(time.monotonic() - self.pressed)
+        self.shown = time.monotonic()
+        self.waits.append(self.shown - pressed)
 
     def _guess(self, arm: str) -> None:
         guesses = self.page.locator("#opinions fieldset").last

@@ -283,6 +283,11 @@ def test_of_two_quick_clicks_the_second_counts_for_no_pair(rating, parts, rater)
     assert [vote[1] for vote in parts.ratings.votes.values()] == ["left"]
 
 
+def test_fields_that_were_empty_are_left_alone_lest_what_is_typed_next_gets_lost(rating, rater):
+    assert list(rating.vote(CHOICE_LABELS["tie"], "pair-0", "study-1", rater, *BLANK)[6:]) == [gr.skip()] * len(BLANK)
+    assert list(rating.skip("pair-1", "study-1", rater, None, "Typed.", *BLANK[2:])[6:]) == BLANK
+
+
 def test_skip_gives_another_pair_and_undo_the_one_before(rating, parts, rater):
     assert rating.skip("pair-0", "study-1", rater)[0] == "pair-1"
     rating.vote(CHOICE_LABELS["tie"], "pair-1", "study-1", rater, *BLANK)
@@ -327,10 +332,11 @@ def test_a_vote_that_cannot_be_taken_is_said(rating, parts, rater):
 def test_the_verdict_and_how_far_the_study_is(parts):
     page = VerdictPage(parts)
     assert "Use lora+prompt" in page.report("study-1")
-    told = page.progress("study-1")
+    told, shown = page.progress("study-1")
+    assert "being computed" in shown
     assert "160 of 740 answers" in told and "0 of 60 ratings" in told and "About 40 more ratings" in told
     parts.studies.all = [view_of(done=60, answered=185)]
-    assert "ratings are cast" not in page.progress("study-1")
+    assert "ratings are cast" not in page.progress("study-1")[0]
 
 
 def test_a_verdict_that_cannot_be_given_says_why(parts):
