@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from core.studies import StudyStore
 from core.types import (
     Answer,
     ArmSpec,
@@ -146,6 +147,9 @@ class Backend(Protocol):
 
 class Store(Protocol):
     """What was said and how it was rated. Every call is one transaction and may come from any thread."""
+
+    @property
+    def studies(self) -> StudyStore: ...
 
     def add_chat(self, chat: Chat) -> None: ...
 

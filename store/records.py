@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
+from hashlib import sha256
 from typing import Any
 
+from core.studies import Prices, Rating, Study, StudyAnswer, StudyArm, StudyPlan, TestQuestion
 from core.types import Answer, Arm, ArmSpec, Chat, Decoding, Pair, Passage, Question, Thumb, Turn, Vote
-from store.tables import fold
+from store.tables import clean, fold
 
 Row = Mapping[Any, Any]
 
@@ -27,6 +30,32 @@ def answer_row(answer: Answer) -> dict[str, Any]:
         "template": arm.template if arm else None,
         "adapter": arm.adapter if arm else None,
     }
+
+
+def study_row(study: Study) -> dict[str, Any]:
+    """All but the questions, which have a table of their own."""
+    row = asdict(study)
+    del row["questions"]
+    return row
+
+
+def study_answer_row(answer: StudyAnswer, question: TestQuestion) -> dict[str, Any]:
+    return asdict(answer.answer) | {
+        "study_id": answer.study_id,
+        "arm_name": answer.arm,
+        "digest": digest(answer.answer.arm, question),
+    }
+
+
+def rating_row(rating: Rating) -> dict[str, Any]:
+    """Nobody is NULL, which is no rater's name."""
+    return asdict(rating) | {"rater": rating.rater or None, "final": False}
+
+
+def digest(arm: Arm | None, question: TestQuestion) -> str:
+    """The same for the same words put to an arm that is the same in everything, and for nothing else."""
+    asked = [asdict(arm) if arm else None, question.question, [asdict(turn) for turn in question.history]]
+    return sha256(json.dumps(clean(asked), sort_keys=True).encode()).hexdigest()
 
 
 def chat_record(row: Row) -> Chat:
@@ -51,12 +80,43 @@ def pair_record(row: Row) -> Pair:
 
 
 def vote_record(row: Row) -> Vote:
-    criteria = {name: (left, right) for name, (left, right) in row["criteria"].items()}
-    return Vote(**_fields(Vote, row) | {"criteria": criteria})
+    return Vote(**_fields(Vote, row) | {"criteria": _criteria(row)})
 
 
 def thumb_record(row: Row) -> Thumb:
     return Thumb(**_fields(Thumb, row))
+
+
+def study_record(row: Row, questions: Sequence[Row]) -> Study:
+    plan = row["plan"]
+    nested = {
+        "arms": tuple(StudyArm(arm["name"], ArmSpec(**arm["spec"])) for arm in plan["arms"]),
+        "decides": tuple(plan["decides"]),
+        "prices": Prices(**plan["prices"]),
+    }
+    made = {
+        "plan": StudyPlan(**plan | nested),
+        "questions": tuple(study_question_record(question) for question in questions),
+        "arms": {name: _arm(arm) for name, arm in row["arms"].items()},
+        "notes": tuple(row["notes"]),
+    }
+    return Study(**_fields(Study, {**row, **made}))
+
+
+def study_question_record(row: Row) -> TestQuestion:
+    nested = {
+        "facts": None if row["facts"] is None else tuple(tuple(spellings) for spellings in row["facts"]),
+        "history": tuple(Turn(**turn) for turn in row["history"]),
+    }
+    return TestQuestion(**_fields(TestQuestion, row) | nested)
+
+
+def study_answer_record(row: Row) -> StudyAnswer:
+    return StudyAnswer(row["study_id"], row["arm_name"], answer_record(row))
+
+
+def rating_record(row: Row) -> Rating:
+    return Rating(**_fields(Rating, row) | {"rater": row["rater"] or "", "criteria": _criteria(row)})
 
 
 def _fields(record: type, row: Row) -> dict[str, Any]:
@@ -65,3 +125,7 @@ def _fields(record: type, row: Row) -> dict[str, Any]:
 
 def _arm(stored: dict[str, Any]) -> Arm:
     return Arm(**stored | {"decoding": Decoding(**stored["decoding"])})
+
+
+def _criteria(row: Row) -> dict[str, tuple[int, int]]:
+    return {name: (left, right) for name, (left, right) in row["criteria"].items()}

@@ -34,6 +34,7 @@ from store.failures import violated
 from store.filters import conditions
 from store.reading import conversation, read_exchanges
 from store.records import answer_row, chat_record, question_row
+from store.study_store import SqlStudyStore
 from store.tables import answers, chats, pairs, questions, thumbs, votes
 
 
@@ -43,6 +44,11 @@ class SqlStore:
     def __init__(self, engine: Engine) -> None:
         """`engine` comes from store.database.open_engine and its schema is at head."""
         self._engine = engine
+        self._studies = SqlStudyStore(engine)
+
+    @property
+    def studies(self) -> SqlStudyStore:
+        return self._studies
 
     def add_chat(self, chat: Chat) -> None:
         self._insert(chats, asdict(chat), unique=StoreError(f"There is a chat {chat.id} already."))

@@ -5,6 +5,7 @@ Every table has `seq`, an autoincrement that gives the order of events whatever 
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Dialect,
     Float,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
     Table,
@@ -28,11 +30,14 @@ from sqlalchemy import (
 
 def clean(value: Any) -> Any:
     """The same text, or nested lists and dicts of text, without what a database refuses: NUL characters are
-    dropped, halves of surrogate pairs are joined or, when alone, replaced by U+FFFD."""
+    dropped, halves of surrogate pairs are joined or, when alone, replaced by U+FFFD; infinite numbers and those that
+    are none become None."""
     match value:
         case str():
             whole = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
             return whole.replace("\0", "")
+        case float():
+            return value if math.isfinite(value) else None
         case list() | tuple():
             return [clean(item) for item in value]
         case dict():
@@ -173,4 +178,91 @@ thumbs = Table(
     Column("comment", CleanText, nullable=False),
     Column("created_at", Moment, nullable=False),
     UniqueConstraint("answer_id", "rater", name="thumbs_answer_id_rater_key"),
+)
+
+studies = Table(
+    "studies",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("id", CleanText, nullable=False, unique=True),
+    Column("plan", CleanJson, nullable=False),
+    Column("arms", CleanJson, nullable=False),
+    Column("notes", CleanJson, nullable=False),
+    Column("experiments", CleanJson, nullable=False),
+    Column("status", CleanText, nullable=False),
+    Column("message", CleanText, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+study_questions = Table(
+    "study_questions",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("study_id", CleanText, ForeignKey("studies.id"), nullable=False),
+    Column("id", CleanText, nullable=False),
+    Column("topic", CleanText, nullable=False),
+    Column("article", CleanText),
+    Column("kind", CleanText, nullable=False),
+    Column("question", CleanText, nullable=False),
+    Column("facts", CleanJson),
+    Column("history", CleanJson, nullable=False),
+    Column("reference", CleanText, nullable=False),
+    UniqueConstraint("study_id", "id", name="study_questions_study_id_id_key"),
+)
+
+study_answers = Table(
+    "study_answers",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("study_id", CleanText, ForeignKey("studies.id"), nullable=False),
+    Column("arm_name", CleanText, nullable=False),  # in the study; `arm` is what made the answer
+    Column("question_id", CleanText, nullable=False),
+    Column("digest", CleanText, nullable=False, index=True),  # of what made it and of the words that it answers
+    Column("id", CleanText, nullable=False),  # not unique: a study may take over what another has asked already
+    Column("lane", CleanText, nullable=False),
+    Column("arm", CleanJson),
+    Column("text", CleanText, nullable=False),
+    Column("passages", CleanJson, nullable=False),
+    Column("prompt", CleanJson, nullable=False),
+    Column("outcome", CleanText, nullable=False),
+    Column("error", CleanText, nullable=False),
+    Column("first_token_s", Float),
+    Column("total_s", Float, nullable=False),
+    Column("prompt_tokens", Integer, nullable=False),
+    Column("new_tokens", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("study_id", "arm_name", "question_id", name="study_answers_question_key"),
+)
+
+ratings = Table(
+    "ratings",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("id", CleanText, nullable=False, unique=True),
+    Column("study_id", CleanText, ForeignKey("studies.id"), nullable=False, index=True),
+    Column("question_id", CleanText, nullable=False),
+    Column("left", CleanText, nullable=False),
+    Column("right", CleanText, nullable=False),
+    Column("repeats", CleanText),
+    Column("second_to", CleanText, index=True),
+    Column("rater", CleanText),
+    Column("reserved_until", Moment),
+    Column("choice", CleanText),
+    Column("criteria", CleanJson, nullable=False),
+    Column("comment", CleanText, nullable=False),
+    Column("guessed_left", CleanText),
+    Column("place", Integer),
+    Column("rated_at", Moment),
+    Column("final", Boolean, nullable=False),  # the rater has voted since, so that the vote cannot be taken back
+    UniqueConstraint("study_id", "place", name="ratings_study_id_place_key"),
+    Index("ratings_study_id_rater_idx", "study_id", "rater"),
+)
+
+rating_skips = Table(
+    "rating_skips",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("rating_id", CleanText, ForeignKey("ratings.id"), nullable=False),
+    Column("rater", CleanText, nullable=False),
+    UniqueConstraint("rating_id", "rater", name="rating_skips_rating_id_rater_key"),
 )
