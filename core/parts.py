@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from core.comparison import Comparisons
 from core.desk import Desk
+from core.forgetting import Forgetting
 from core.protocols import Model, Retriever, Store, Templates
 from core.settings import Settings
 from core.training import Adapters, Training
@@ -24,3 +25,4 @@ class Parts:
     comparisons: Comparisons
     adapters: Adapters
     training: Training
+    forgetting: Forgetting

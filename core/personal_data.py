@@ -7,16 +7,19 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from core.postal_addresses import addresses
+
+if TYPE_CHECKING:
+    from phonenumbers import PhoneNumberMatch
 
 Kind = Literal["email", "iban", "card", "phone", "ip", "address"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 REGIONS = ("NL", "DE", "BE", "GB", "US")  # whose national way of writing phone numbers is understood
-EMAIL = re.compile(r"(?<![\w.+%'-])[\w.+%-](?:[\w.+%'-]{0,62}[\w.+%-])?@(?:[\w-]{1,63}\.)+[^\W\d_]{2,24}")
+EMAIL = re.compile(r"(?<![\w.+%-])(?<!\w')[\w.+%-](?:[\w.+%'-]{0,62}[\w.+%-])?@(?:[\w-]{1,63}\.)+[^\W\d_]{2,24}")
 SPELT_EMAIL = re.compile(  # ann at example dot org, ann(at)example.org
     r"(?<![\w.+%-])[\w.+%-]{1,64}(?: (?:at|apenstaartje|ät) [\w-]{1,63}(?: (?:dot|punt|punkt) [^\W\d_]{2,24}){1,2}"
     r"|\s?[\[(]at[\])]\s?[\w-]{1,63}(?:(?:\.|\s?[\[(]dot[\])]\s?)[^\W\d_]{2,24}){1,2})\b",
@@ -84,12 +87,15 @@ def spelling(text: str, found: Found) -> str:
 
 def contacts(text: str) -> frozenset[str]:
     """The spellings of what is found in a text of the company's own, phone numbers also as dialled from elsewhere."""
-    from phonenumbers import PhoneNumberFormat, PhoneNumberMatcher, format_number
+    from phonenumbers import PhoneNumberFormat, format_number
 
-    spelt = {spelling(text, one) for one in find(text)}
-    for number in {match.number for region in REGIONS for match in PhoneNumberMatcher(text, region)}:
-        for form in (PhoneNumberFormat.E164, PhoneNumberFormat.NATIONAL):
-            spelt.add(re.sub(r"[\s()/-]", "", format_number(number, form)))
+    found = find(text)
+    spelt = {spelling(text, one) for one in found}
+    for match in _phone_matches(text):
+        if any(one.kind == "phone" and one.start <= match.start < one.end for one in found):
+            abroad = format_number(match.number, PhoneNumberFormat.E164)
+            national = re.sub(r"[\s()/-]", "", format_number(match.number, PhoneNumberFormat.NATIONAL))
+            spelt |= {abroad, f"00{abroad[1:]}", national}
     return frozenset(spelt)
 
 
@@ -142,20 +148,25 @@ def _addresses(text: str) -> Iterator[Found]:
 
 
 def _phones(text: str) -> Iterator[Found]:
+    taken: list[Found] = []
+    for match in _phone_matches(text):
+        opened = match.raw_string.startswith("(") and ")" not in match.raw_string
+        one = Found("phone", match.start + opened, match.end)
+        order_number = match.raw_string.isdigit() and not match.raw_string.startswith("0")
+        part = PART_OF_A_CODE.search(text, max(0, one.start - 2), one.start)
+        if not order_number and not part and not any(_overlap(one, other) for other in taken):
+            taken.append(one)
+    yield from taken
+
+
+def _phone_matches(text: str) -> Iterator[PhoneNumberMatch]:
+    """Valid numbers, written as abroad or as in one of REGIONS; some twice."""
     if not PHONE_HINT.search(text):
         return
     from phonenumbers import PhoneNumberMatcher
 
-    taken: list[Found] = []
     for region in REGIONS:
-        for match in PhoneNumberMatcher(text, region):
-            opened = match.raw_string.startswith("(") and ")" not in match.raw_string
-            one = Found("phone", match.start + opened, match.end)
-            order_number = match.raw_string.isdigit() and not match.raw_string.startswith("0")
-            part = PART_OF_A_CODE.search(text, max(0, one.start - 2), one.start)
-            if not order_number and not part and not any(_overlap(one, other) for other in taken):
-                taken.append(one)
-    yield from taken
+        yield from PhoneNumberMatcher(text, region)
 
 
 def _overlap(one: Found, other: Found) -> bool:

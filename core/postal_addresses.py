@@ -18,16 +18,16 @@ TOWN = rf"[^\W\d_][\w'’-]+(?:\s(?:(?:aan|am|an|den|der|de|op|upon|bei|im|sur|l
 UNIT = (
     r"(?i:k?m|[cm]m|k?g|w|wh|k?v|ah|nm|uur|uhr|keer|mal|x|euros?|eur|usd|gbp|cent|procent|prozent|percent|dag(?:en)?|"
     r"tagen?|minu(?:ten|tes)|stunden?|weken|wochen?|maanden|monaten?|jaar|jahren?|stuks?|stücke?|years?|days?|weeks?|"
-    r"months?|hours?|times?|pieces?|miles?|met(?:re|er)s?|kilomet(?:er|re)s?|watt|volt|of|or|oder|en|und|and|bis|tot|to)"
+    r"months?|hours?|times?|pieces?|miles?|met(?:re|er)s?|kilomet(?:er|re)s?|watt|volt)\b"
 )
-COUNTED = rf"(?!\s*(?:[€$£%×°]|{UNIT}\b)|[.,:/]?\d)"
+COUNTED = rf"(?!\s*(?:[€$£%×°]|{UNIT}|(?:of|or|oder|en|und|and|bis|tot|to)\s\d{{1,2}}\b)|[.,:/]?\d)"
 HOUSE = (
     r"\d{1,4}(?:\s?[a-zA-Z](?![\w'’]))?(?:\s?[-/]\s?(?:\d{1,4}|[A-Za-z]{1,4}))?(?:\s(?:huis|hs))?(?!\w)"
     r"(?:,?\s(?:bus|bo[iî]te|bte\.?)\s\w{1,4}\b)?"
 )
 
 # Postcode and town.
-COUNTED_TOWN = rf"(?!{UNIT}\b|(?i:jan|feb|m[aä]r|maart|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz]))"
+COUNTED_TOWN = rf"(?!{UNIT}|(?i:jan|feb|m[aä]r|maart|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz]))"
 WORD = (  # 'February 15, 2023 at' holds no postcode
     r"(?!(?:a[mlnst]|b[eiy]|d[aeou]|e[nrs]|g[ao]|[hmwj]e|[ckmp]m|i[fknst]|ja|kg|my|n[ao]|o[fmnpr]|so|t[eo]|u[mpsw])\b)"
 )
@@ -43,7 +43,7 @@ TOWN_FIRST = rf"(?:{GAP}[^\W\d_][\w'’-]+(?:\s[^\W\d_][\w'’-]+){{0,2}}){{0,2}
 
 # Streets before their number: words that end like a street, those that do only as a name, and those that begin so.
 LABEL = r"(?!(?i:\w*adress?e?|\w*anschrift|address)\b)"
-FRONT = rf"(?<![\w'’-])(?:{LABEL}{NAME}\.?\s(?:(?:{NAME}|{PARTICLE})\s){{0,2}})?"
+FRONT = rf"(?<![\w'’-])(?:(?!\A)(?<!\n)(?<![.!?]\s){LABEL}{NAME}\.?\s(?:(?:{NAME}|{PARTICLE})\s){{0,2}})?"
 SURELY = r"[\w'’-]+(?:straat|stra(?:ß|ss)e|str\.|gracht|steeg|gasse|dreef|steenweg|laan|allee)|Str(?:a(?:ß|ss)e|\.)"
 AS_A_NAME = r"[A-ZÀ-Þ]\w{3,}(?:weg|plein|kade|dijk|platz|ufer|damm|markt)"
 NO_NAME = r"(?!(?i:onder|fiets|rad|heim|arbeits|schul|park|stell|steh|sitz)(?:weg|platz)\b)"
