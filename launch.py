@@ -155,14 +155,19 @@ def serve(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def warm_up(parts: Parts) -> None:
-    """Brings the index up to date and loads the models, behind the first page; the top line shows how far it is."""
+    """Brings the index up to date and loads the models, behind the first page; the top line shows how far it is.
+    Then removes what is too old to be kept."""
+    from core.redaction import RedactingStore
+
     try:
-        if parts.settings.keep_days:
-            parts.forgetting.purge(parts.settings.keep_days, "the start")
         index_knowledge(parts)
         parts.model.load()
         # The first search imports and loads the embedding model; no customer should wait for that.
         parts.retriever.search("warm up", 1)
+        if isinstance(parts.store, RedactingStore):
+            parts.store.own()  # nor for a look at all documents
+        if parts.settings.keep_days:
+            parts.forgetting.purge(parts.settings.keep_days, "the start")
     except DuodeskError as error:
         print(error, file=sys.stderr, flush=True)
 

@@ -105,7 +105,7 @@ class RedactingStore:
 
     def __init__(self, store: Store, own: Own) -> None:
         self._store = store
-        self._own = own
+        self.own = own
         self._studies = RedactingStudyStore(store.studies, store.privacy, own)
 
     @property
@@ -117,29 +117,29 @@ class RedactingStore:
         return self._store.privacy
 
     def add_chat(self, chat: Chat) -> None:
-        self._store.add_chat(replace(chat, title=_Redactor(self._own).copy(chat.title)))
+        self._store.add_chat(replace(chat, title=_Redactor(self.own).copy(chat.title)))
 
     def rename_chat(self, chat_id: str, title: str) -> None:
-        self._store.rename_chat(chat_id, _Redactor(self._own).copy(title))
+        self._store.rename_chat(chat_id, _Redactor(self.own).copy(title))
 
     def add_question(self, question: Question) -> Question:
-        redactor = _Redactor(self._own)
+        redactor = _Redactor(self.own)
         recorded = self._store.add_question(replace(question, text=redactor.text(question.text)))
         _count(self.privacy, redactor)
         return recorded
 
     def add_answer(self, answer: Answer) -> None:
-        redactor = _Redactor(self._own)
+        redactor = _Redactor(self.own)
         self._store.add_answer(redactor.answer(answer))
         _count(self.privacy, redactor)
 
     def add_vote(self, vote: Vote) -> None:
-        redactor = _Redactor(self._own)
+        redactor = _Redactor(self.own)
         self._store.add_vote(replace(vote, comment=redactor.text(vote.comment)))
         _count(self.privacy, redactor)
 
     def set_thumb(self, thumb: Thumb) -> None:
-        redactor = _Redactor(self._own)
+        redactor = _Redactor(self.own)
         self._store.set_thumb(replace(thumb, comment=redactor.text(thumb.comment)))
         _count(self.privacy, redactor)
 

@@ -94,7 +94,7 @@ def vacuum(engine: Engine) -> None:
     except (OperationalError, psycopg.Error) as error:
         raise StoreError(
             f"What was removed is gone from the database {place(engine.url)}, but may still stand in unused parts of "
-            f"its files, as another program uses it ({error}); try again, or close that program."
+            f"its files until the program that uses it at this moment lets go of it ({error})."
         ) from error
     finally:
         borrowed.invalidate()  # it is lent to nobody else in this state

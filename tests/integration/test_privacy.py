@@ -277,7 +277,7 @@ def test_a_reader_that_keeps_the_log_busy_is_told_of(file_store, tmp_path, docum
     reader.execute("SELECT count(*) FROM chats").fetchall()
     training: Any = SimpleNamespace(runs=list)
     forgetting = Forgetting(quick, [tmp_path], training, documents)  # type: ignore[arg-type]
-    with pytest.raises(StoreError, match="gone from the database .* another program uses it"):
+    with pytest.raises(StoreError, match="gone from the database .* until the program that uses it"):
         forgetting.forget("ann", "the owner")
     assert quick.privacy.audit()[0].what == "a visitor"
     reader.close()
