@@ -217,8 +217,11 @@ class RedactingStudyStore:
     def keep_experiment(self, study_id: str, kind: ExperimentKind, content: Mapping[str, Any]) -> None:
         self._store.keep_experiment(study_id, kind, content)
 
-    def answers(self, study_id: str) -> list[StudyAnswer]:
-        return self._store.answers(study_id)
+    def answers(self, study_id: str, question_id: str = "") -> list[StudyAnswer]:
+        return self._store.answers(study_id, question_id)
+
+    def answered(self, study_id: str) -> set[tuple[str, str]]:
+        return self._store.answered(study_id)
 
     def answer_counts(self, study_id: str) -> dict[str, int]:
         return self._store.answer_counts(study_id)
@@ -238,8 +241,11 @@ class RedactingStudyStore:
     def undo(self, study_id: str, rater: str, until: datetime) -> Rating:
         return self._store.undo(study_id, rater, until)
 
-    def ratings(self, study_id: str) -> list[Rating]:
-        return self._store.ratings(study_id)
+    def ratings(self, study_id: str, rater: str = "") -> list[Rating]:
+        return self._store.ratings(study_id, rater)
+
+    def rated_exchanges(self, study_id: str = "") -> list[Exchange]:
+        return self._store.rated_exchanges(study_id)
 
 
 def redact_logs() -> None:
