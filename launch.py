@@ -10,6 +10,9 @@ python3 launch.py study                    which arm to use, with honest interva
 python3 launch.py study new NAME --arms …  a study of your own; also list, run, show, report, export, remove
 python3 launch.py score velomoor --test FILE  how near its answers come to reference answers
 python3 launch.py export transcripts.jsonl what was said and how it was rated
+python3 launch.py forget VISITOR           removes a visitor's data, or one chat's
+python3 launch.py purge                    removes what is older than keep_days
+python3 launch.py audit                    who removed data, and when
 python3 launch.py test                     all checks and tests
 
 `--help` needs nothing installed: only the standard library is imported before a command runs.
@@ -19,14 +22,16 @@ from __future__ import annotations
 
 import argparse
 import gc
+import getpass
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import DuodeskError, StoreError
+from core.errors import DuodeskError, SettingsError, StoreError
 from core.ports import free_port
 from core.settings import ROOT, Settings, load_settings
 from core.training import RunKind
@@ -56,7 +61,9 @@ def compose(settings: Settings) -> Parts:
     from backends.templates import TemplateLibrary
     from core.comparison import Comparisons
     from core.desk import Desk
+    from core.forgetting import Forgetting
     from core.parts import Parts
+    from core.redaction import OwnContacts, RedactingStore
     from core.servers import load_servers
     from finetune.examples import Examples
     from finetune.local_training import LocalTraining
@@ -73,9 +80,11 @@ def compose(settings: Settings) -> Parts:
         raise StoreError(
             f"The data folder {data} cannot be written ({error.strerror}); mend its permissions or set `data`."
         ) from error
-    store = open_store(settings.database_url)
+    store: Store = open_store(settings.database_url)
     templates = TemplateLibrary(settings.path("prompts"), data / "template-versions")
     retriever = HybridRetriever(data / "index", settings.chunk_chars)
+    if settings.redaction == "on":
+        store = RedactingStore(store, OwnContacts(retriever))
     model = local_model(settings, store)
     servers = load_servers(settings)
 
@@ -107,8 +116,14 @@ def compose(settings: Settings) -> Parts:
     def retriever_over(folder: Path) -> Retriever:
         return HybridRetriever(folder, settings.chunk_chars)
 
+    forgetting = Forgetting(store, [data, export_cache()], training, retriever)
     rooms = (settings, store, templates, retriever, model, desk, comparisons, adapters, training, studies, ratings)
-    return Parts(*rooms, embed, backend_with, retriever_over)
+    return Parts(*rooms, embed, backend_with, retriever_over, forgetting)
+
+
+def export_cache() -> Path:
+    """Where gradio keeps exports for a day after they were downloaded."""
+    return Path(os.environ.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir()) / "gradio")
 
 
 def local_model(settings: Settings, store: Store) -> LocalModel:
@@ -143,6 +158,10 @@ def serve(settings: Settings, _: argparse.Namespace) -> int:
     """Serves the app: a waiting page at once, then the site; the index and the model get ready behind it."""
     from app import doorway
 
+    if settings.redaction == "on":
+        from core.redaction import redact_logs
+
+        redact_logs()
     port = free_port(settings.host, settings.port)
     if port != settings.port:
         print(f"Port {settings.port} is taken; using {port} instead.", flush=True)
@@ -167,12 +186,19 @@ def serve(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def warm_up(parts: Parts) -> None:
-    """Brings the index up to date and loads the models, behind the first page; the top line shows how far it is."""
+    """Brings the index up to date and loads the models, behind the first page; the top line shows how far it is.
+    Then removes what is too old to be kept."""
+    from core.redaction import RedactingStore
+
     try:
         index_knowledge(parts)
         parts.model.load()
         # The first search imports and loads the embedding model; no customer should wait for that.
         parts.retriever.search("warm up", 1)
+        if isinstance(parts.store, RedactingStore):
+            parts.store.own()  # nor for a look at all documents
+        if parts.settings.keep_days:
+            parts.forgetting.purge(parts.settings.keep_days, "the start")
     except DuodeskError as error:
         print(error, file=sys.stderr, flush=True)
 
@@ -257,6 +283,31 @@ def export(settings: Settings, options: argparse.Namespace) -> int:
     return terminal.export(compose(settings), options)
 
 
+def forget(settings: Settings, options: argparse.Namespace) -> int:
+    """Removes all that a visitor, or one chat, has said: from the database, from training rounds and exports."""
+    forgetting = compose(settings).forgetting
+    for name in options.names:
+        print(*forgetting.forget(name, getpass.getuser()).sentences(), sep="\n")
+    return 0
+
+
+def purge(settings: Settings, options: argparse.Namespace) -> int:
+    """Removes chats whose last message is older than `keep_days`; their ratings go with them, those of studies stay."""
+    if not settings.keep_days:
+        raise SettingsError("Chats are kept for ever; say for how long with --keep-days or the setting `keep_days`.")
+    done = compose(settings).forgetting.purge(settings.keep_days, getpass.getuser(), options.studies)
+    print(*done.sentences(), sep="\n")
+    return 0
+
+
+def audit(settings: Settings, _: argparse.Namespace) -> int:
+    """Who removed data and when, newest first."""
+    for line in compose(settings).store.privacy.audit():
+        counts = ", ".join(f"{name} {count:,}" for name, count in line.counts.items())
+        print(f"{line.at:%Y-%m-%d %H:%M} UTC  {line.who} removed {line.what}: {counts}")
+    return 0
+
+
 def test(_: Settings, options: argparse.Namespace) -> int:
     """Runs ruff, mypy and pytest; extra arguments go to pytest."""
     checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], ["pytest", *options.pytest])
@@ -296,6 +347,11 @@ def parse(argv: list[str]) -> argparse.Namespace:
     add_study_arguments(command(study, "study"), shared)
     add_score_arguments(command(score, "score"))
     command(export, "export").add_argument("file", help="a name that ends in .jsonl or .csv")
+    forgetting = command(forget, "forget")
+    forgetting.add_argument("names", nargs="+", metavar="VISITOR_OR_CHAT", help="as the Transcripts page names them")
+    purging = command(purge, "purge")
+    purging.add_argument("--studies", action="store_true", help="also studies that are as old, with their ratings")
+    command(audit, "audit")
     testing = command(test, "test")
     testing.add_argument("pytest", nargs=argparse.REMAINDER, help="arguments for pytest")
     return parser.parse_args(argv)

@@ -83,6 +83,10 @@ class UnknownChat(StoreError):
     """There is no chat by this identifier."""
 
 
+class UnknownVisitor(StoreError):
+    """Nobody has asked or rated anything under this name."""
+
+
 class VoteError(DuodeskError):
     """A vote that cannot be taken."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from core.comparison import Comparisons
 from core.desk import Desk
+from core.forgetting import Forgetting
 from core.protocols import Backend, Model, Retriever, Store, Templates
 from core.settings import Settings
 from core.studies import RatingQueue, Studies
@@ -37,3 +38,4 @@ class Parts:
     embed: Callable[[list[str]], Any]
     backend_with: Callable[[Templates | None, Retriever | None], Backend]
     retriever_over: Callable[[Path], Retriever]
+    forgetting: Forgetting

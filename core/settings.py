@@ -60,6 +60,8 @@ class Settings:
         "", "TOML file with a table [servers.NAME] for each model server; empty: the settings file itself"
     )
     company: str = setting("Velomoor", "company name that templates put in for {company}")
+    redaction: str = setting("on", "whether personal data is replaced before anything is stored or logged: on or off")
+    keep_days: int = setting(0, "days after its last message until a chat is removed, at the next start; 0: never")
     chunk_chars: int = setting(700, "longest passage, in characters; longer sections are split")
     max_message_chars: int = setting(8000, "longest chat message that is accepted, in characters")
 
@@ -147,6 +149,7 @@ def _check_ranges(settings: Settings) -> None:
         ("slots", 1, 256),
         ("context", 256, 1_000_000),
         ("prefix_cache_mb", 0, 1_000_000),
+        ("keep_days", 0, 36_500),
         ("chunk_chars", 100, 20_000),
         ("max_message_chars", 1, 1_000_000),
     ):
@@ -157,6 +160,7 @@ def _check_ranges(settings: Settings) -> None:
         ("device", ("auto", "cpu", "cuda")),
         ("engine", ("auto", "onnxruntime", "torch")),
         ("precision", ("auto", "fp32", "int8")),
+        ("redaction", ("on", "off")),
     ):
         if (value := getattr(settings, name)) not in choices:
             raise SettingsError(

@@ -266,3 +266,21 @@ rating_skips = Table(
     Column("rater", CleanText, nullable=False),
     UniqueConstraint("rating_id", "rater", name="rating_skips_rating_id_rater_key"),
 )
+
+redactions = Table(
+    "redactions",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("kind", CleanText, nullable=False, unique=True),
+    Column("count", Integer, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("who", CleanText, nullable=False),
+    Column("what", CleanText, nullable=False),
+    Column("counts", CleanJson, nullable=False),
+    Column("at", Moment, nullable=False),
+)
