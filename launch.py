@@ -26,7 +26,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import DuodeskError, StoreError
+from app.access.command import add_arguments as add_account_arguments
+from core.errors import DuodeskError, SettingsError, StoreError
 from core.ports import free_port
 from core.settings import ROOT, Settings, load_settings
 from core.training import RunKind
@@ -72,7 +73,8 @@ def compose(settings: Settings) -> Parts:
     examples = Examples(model, templates, retriever, store, runs, settings.company, settings.template, texts)
     training = LocalTraining(runs, model, examples, store)
     comparisons = Comparisons(desk)
-    return Parts(settings, store, templates, retriever, model, desk, comparisons, model.adapter_folder, training)
+    adapters, accounts = model.adapter_folder, store.accounts
+    return Parts(settings, store, templates, retriever, model, desk, comparisons, adapters, training, accounts)
 
 
 def local_model(settings: Settings) -> LocalModel:
@@ -120,6 +122,7 @@ def serve(settings: Settings, _: argparse.Namespace) -> int:
         gc.disable()  # nothing made here becomes garbage, but looking for it takes a tenth of the time
         door.say("Opening the database …")
         parts = compose(settings)
+        check_accounts(parts)
         door.say("Loading the pages …")
         from app.site import build_site
 
@@ -131,6 +134,23 @@ def serve(settings: Settings, _: argparse.Namespace) -> int:
 
     doorway.serve(prepare, settings.company, settings.host, port)
     return 0
+
+
+def check_accounts(parts: Parts) -> None:
+    """Raises SettingsError when others can reach the site and nobody could sign in."""
+    settings = parts.settings
+    if settings.signs_in and not parts.accounts.store.accounts():
+        raise SettingsError(
+            f"The address {settings.host} needs people to sign in, and there is no account yet; make one with "
+            "`python3 launch.py users add NAME owner`, or let anybody in with --accounts insecure."
+        )
+
+
+def users(settings: Settings, options: argparse.Namespace) -> int:
+    """Who may sign in, and as what: visitor, rater, editor or owner."""
+    from app.access.command import run
+
+    return run(compose(settings).accounts, options)
 
 
 def warm_up(parts: Parts) -> None:
@@ -294,6 +314,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         add_training_arguments(command(run, run.__name__.replace("_", "-")), run.__name__)
     add_study_arguments(command(study, "study"))
     add_score_arguments(command(score, "score"))
+    add_account_arguments(command(users, "users"))
     command(export, "export").add_argument("file", help="a name that ends in .jsonl or .csv")
     testing = command(test, "test")
     testing.add_argument("pytest", nargs=argparse.REMAINDER, help="arguments for pytest")

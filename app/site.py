@@ -6,6 +6,8 @@ import secrets
 import warnings
 from typing import TYPE_CHECKING
 
+from app.access.gate import LARGEST_UPLOAD, Gate
+from app.access.sign_in import add_sign_in
 from app.quick_gradio import import_gradio
 from app.widgets import OWNER_COOKIE
 from core.parts import Parts
@@ -30,17 +32,28 @@ def build_site(parts: Parts) -> FastAPI:
     warnings.filterwarnings("ignore", "SSR mode is not supported with multi-page apps")
 
     site = FastAPI(title="Duodesk", docs_url=None, redoc_url=None, openapi_url=None)
+    pages = build_pages(parts)
     site.add_middleware(VisitorCookie)
+    settings = parts.settings
+    site.add_middleware(
+        Gate,
+        accounts=parts.accounts if settings.signs_in else None,
+        page_of=lambda number: pages.fns[number].page if number in pages.fns else None,
+        insecure=settings.accounts == "insecure",
+    )
+    if settings.signs_in:
+        add_sign_in(site, parts.accounts, settings.company)
     api.add_routes(site, parts)
     return gr.mount_gradio_app(
         site,
-        build_pages(parts),
+        pages,
         path="",
         theme=theme.theme(),
         css=theme.style_sheet(),
         head=theme.head(),
         footer_links=[],
         show_error=True,
+        max_file_size=LARGEST_UPLOAD,
         ssr_mode=False,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.accounts import Accounts
 from core.comparison import Comparisons
 from core.desk import Desk
 from core.protocols import Model, Retriever, Store, Templates
@@ -24,3 +25,4 @@ class Parts:
     comparisons: Comparisons
     adapters: Adapters
     training: Training
+    accounts: Accounts

@@ -17,6 +17,7 @@ from typing import Any
 from core.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def setting(default: Any, meaning: str) -> Any:
@@ -56,6 +57,11 @@ class Settings:
     questions: str = setting(
         "knowledge/questions", "test questions that no training may have seen: a file, or a folder of them; empty: none"
     )
+    accounts: str = setting(
+        "auto",
+        "who may open the pages: auto (on this machine anybody, on other addresses accounts), on (accounts), "
+        "insecure (anybody, everywhere)",
+    )
     company: str = setting("Velomoor", "company name that templates put in for {company}")
     chunk_chars: int = setting(700, "longest passage, in characters; longer sections are split")
     max_message_chars: int = setting(8000, "longest chat message that is accepted, in characters")
@@ -63,6 +69,11 @@ class Settings:
     def path(self, name: str) -> Path:
         """The setting `name` as an absolute path."""
         return (ROOT / getattr(self, name)).resolve()
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether people need an account: on any address but this machine's own, unless told otherwise."""
+        return self.accounts == "on" or (self.accounts == "auto" and self.host not in LOOPBACK)
 
     @property
     def database_url(self) -> str:
@@ -147,6 +158,7 @@ def _check_ranges(settings: Settings) -> None:
         ("device", ("auto", "cpu", "cuda")),
         ("engine", ("auto", "onnxruntime", "torch")),
         ("precision", ("auto", "fp32", "int8")),
+        ("accounts", ("auto", "on", "insecure")),
     ):
         if (value := getattr(settings, name)) not in choices:
             raise SettingsError(
