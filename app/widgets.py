@@ -11,14 +11,16 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+import gradio as gr
+
 from app.access.gate import ACCOUNT
 from app.access.rules import PAGES
+from app.access.visitor import OWNER_COOKIE
 from core.accounts import Account, may
 from core.errors import DuodeskError
 from core.parts import Parts
 from core.types import ARM_NAMES, Answer, Arm, ArmName, ArmSpec, Passage, Turn
 
-OWNER_COOKIE = "duodesk_owner"
 PAINT_S = 0.1
 # A download button hands out the file it has when it is clicked: a hidden one is clicked once it has it.
 DOWNLOAD = "() => setTimeout(() => document.getElementById('{id}').click(), 100)"
@@ -36,7 +38,7 @@ ARM_LABELS: dict[ArmName, str] = {
 def owner(request: Any) -> str:
     """Who is asking: the account, or else a digest of this browser's cookie, so that records and exports do not hold
     the cookie itself."""
-    account = request.request.scope.get(ACCOUNT)
+    account = request.scope.get(ACCOUNT)
     if account:
         return str(account.name)
     cookie = str(request.cookies.get(OWNER_COOKIE, ""))
@@ -45,10 +47,9 @@ def owner(request: Any) -> str:
 
 def top_line(parts: Parts, blocks: Any) -> None:
     """The line on top of every page: name, company, state of the model, who is signed in, theme switch."""
-    import gradio as gr
 
     def shown(request: gr.Request) -> str:
-        return _top_line(parts, request.request.scope.get(ACCOUNT))
+        return _top_line(parts, request.scope.get(ACCOUNT))
 
     gr.Navbar(main_page_name="Chat")
     line = gr.HTML(_top_line(parts), padding=False)
@@ -99,8 +100,6 @@ class ArmPicker:
 
 def arm_picker(parts: Parts, arm: ArmName = "prompt", label: str = "Arm") -> ArmPicker:
     """The dropdowns, with choices as they are when the page opens; the adapter hides when the arm takes none."""
-    import gradio as gr
-
     name = gr.Dropdown(
         [(text, key) for key, text in ARM_LABELS.items()], value=arm, label=label, scale=2, min_width=280
     )
@@ -124,8 +123,6 @@ def arm_picker(parts: Parts, arm: ArmName = "prompt", label: str = "Arm") -> Arm
 
 def refreshed_choices(parts: Parts) -> tuple[Any, Any]:
     """Templates and adapters as they are now, for a page that opens."""
-    import gradio as gr
-
     return gr.Dropdown(choices=parts.templates.names()), gr.Dropdown(choices=parts.model.adapters())
 
 
@@ -138,8 +135,6 @@ def spec(name: str, template: str, adapter: str | None) -> ArmSpec:
 
 def say(error: DuodeskError) -> None:
     """Shows a person what went wrong, without losing what they typed."""
-    import gradio as gr
-
     gr.Warning(str(error))
 
 

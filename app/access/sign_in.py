@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+from fastapi import FastAPI, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from app.access.gate import COOKIE
 from core.accounts import SESSION_HOURS, Accounts
 from core.errors import SignInError
-
-if TYPE_CHECKING:
-    from fastapi import FastAPI
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>Sign in · Duodesk</title><style>
@@ -34,8 +33,6 @@ input:focus-visible, button:focus-visible {{ outline: 3px solid #5eead4; outline
 
 def add_sign_in(site: FastAPI, accounts: Accounts, company: str) -> None:
     """Adds /login and /logout to the site."""
-    from fastapi import Form, Request
-    from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
     def page(to: str, problem: str = "", name: str = "", status: int = 200) -> HTMLResponse:
         told = f'<p class="problem" role="alert">{html.escape(problem)}</p>' if problem else ""
