@@ -31,6 +31,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.access.command import add_arguments as add_account_arguments
 from core.errors import DuodeskError, SettingsError, StoreError
 from core.ports import free_port
 from core.settings import ROOT, Settings, load_settings
@@ -80,7 +81,8 @@ def compose(settings: Settings) -> Parts:
         raise StoreError(
             f"The data folder {data} cannot be written ({error.strerror}); mend its permissions or set `data`."
         ) from error
-    store: Store = open_store(settings.database_url)
+    database = open_store(settings.database_url)
+    store: Store = database
     templates = TemplateLibrary(settings.path("prompts"), data / "template-versions")
     retriever = HybridRetriever(data / "index", settings.chunk_chars)
     if settings.redaction == "on":
@@ -118,7 +120,7 @@ def compose(settings: Settings) -> Parts:
 
     forgetting = Forgetting(store, [data, export_cache()], training, retriever)
     rooms = (settings, store, templates, retriever, model, desk, comparisons, adapters, training, studies, ratings)
-    return Parts(*rooms, embed, backend_with, retriever_over, forgetting)
+    return Parts(*rooms, embed, backend_with, retriever_over, forgetting, database.accounts)
 
 
 def export_cache() -> Path:
@@ -172,6 +174,7 @@ def serve(settings: Settings, _: argparse.Namespace) -> int:
         gc.disable()  # nothing made here becomes garbage, but looking for it takes a tenth of the time
         door.say("Opening the database …")
         parts = compose(settings)
+        check_accounts(parts)
         door.say("Loading the pages …")
         from app.site import build_site
 
@@ -183,6 +186,23 @@ def serve(settings: Settings, _: argparse.Namespace) -> int:
 
     doorway.serve(prepare, settings.company, settings.host, port)
     return 0
+
+
+def check_accounts(parts: Parts) -> None:
+    """Raises SettingsError when others can reach the site and nobody could sign in."""
+    settings = parts.settings
+    if settings.signs_in and not parts.accounts.store.accounts():
+        raise SettingsError(
+            f"The address {settings.host} needs people to sign in, and there is no account yet; make one with "
+            "`python3 launch.py users add NAME owner`, or let anybody in with --accounts insecure."
+        )
+
+
+def users(settings: Settings, options: argparse.Namespace) -> int:
+    """Who may sign in, and as what: visitor, rater, editor or owner."""
+    from app.access.command import run
+
+    return run(compose(settings).accounts, options)
 
 
 def warm_up(parts: Parts) -> None:
@@ -346,6 +366,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         add_training_arguments(command(run, run.__name__.replace("_", "-")), run.__name__)
     add_study_arguments(command(study, "study"), shared)
     add_score_arguments(command(score, "score"))
+    add_account_arguments(command(users, "users"), shared)
     command(export, "export").add_argument("file", help="a name that ends in .jsonl or .csv")
     forgetting = command(forget, "forget")
     forgetting.add_argument("names", nargs="+", metavar="VISITOR_OR_CHAT", help="as the Transcripts page names them")

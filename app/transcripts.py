@@ -194,7 +194,7 @@ def _empty(asked: TranscriptFilter) -> str:
 def build(parts: Parts, blocks: Any) -> None:
     """Lays the page out and wires it."""
     page = TranscriptsPage(parts)
-    top_line(parts)
+    top_line(parts, blocks)
     narrow: dict[str, Any] = {"min_width": 150}
     search = gr.Textbox(
         label="Search in questions and answers", placeholder="Enter searches", submit_btn="Search", max_lines=1

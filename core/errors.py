@@ -99,6 +99,14 @@ class StillBlind(VoteError):
     """What was asked for would unblind a comparison before its vote."""
 
 
+class AccountError(DuodeskError):
+    """An account cannot be made or changed as asked."""
+
+
+class SignInError(AccountError):
+    """Somebody cannot be signed in."""
+
+
 class TrainingError(DuodeskError):
     """An adapter cannot be trained: bad transcripts, or the training failed."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.accounts import Accounts
 from core.comparison import Comparisons
 from core.desk import Desk
 from core.forgetting import Forgetting
@@ -39,3 +40,4 @@ class Parts:
     backend_with: Callable[[Templates | None, Retriever | None], Backend]
     retriever_over: Callable[[Path], Retriever]
     forgetting: Forgetting
+    accounts: Accounts

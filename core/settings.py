@@ -17,6 +17,7 @@ from typing import Any
 from core.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def setting(default: Any, meaning: str) -> Any:
@@ -59,6 +60,11 @@ class Settings:
     servers: str = setting(
         "", "TOML file with a table [servers.NAME] for each model server; empty: the settings file itself"
     )
+    accounts: str = setting(
+        "auto",
+        "who may open the pages: auto (on this machine anybody, on other addresses accounts), on (accounts), "
+        "insecure (anybody, everywhere)",
+    )
     company: str = setting("Velomoor", "company name that templates put in for {company}")
     redaction: str = setting("on", "whether personal data is replaced before anything is stored or logged: on or off")
     keep_days: int = setting(0, "days after its last message until a chat is removed, at the next start; 0: never")
@@ -68,6 +74,11 @@ class Settings:
     def path(self, name: str) -> Path:
         """The setting `name` as an absolute path."""
         return (ROOT / getattr(self, name)).resolve()
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether people need an account: on any address but this machine's own, unless told otherwise."""
+        return self.accounts == "on" or (self.accounts == "auto" and self.host not in LOOPBACK)
 
     @property
     def database_url(self) -> str:
@@ -161,6 +172,7 @@ def _check_ranges(settings: Settings) -> None:
         ("engine", ("auto", "onnxruntime", "torch")),
         ("precision", ("auto", "fp32", "int8")),
         ("redaction", ("on", "off")),
+        ("accounts", ("auto", "on", "insecure")),
     ):
         if (value := getattr(settings, name)) not in choices:
             raise SettingsError(

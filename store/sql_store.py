@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, Table, Update, exists, func, insert, 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
+from core.accounts import Accounts
 from core.errors import AlreadyVoted, DuodeskError, StoreError, UnknownChat, VoteError
 from core.types import (
     Answer,
@@ -55,6 +56,13 @@ class SqlStore:
     @property
     def privacy(self) -> SqlPrivacyStore:
         return self._privacy
+
+    @property
+    def accounts(self) -> Accounts:
+        """Who may do what, kept in the same database."""
+        from store.account_store import SqlAccountStore, SqlLimiter
+
+        return Accounts(SqlAccountStore(self._engine), SqlLimiter(self._engine))
 
     def add_chat(self, chat: Chat) -> None:
         self._insert(chats, asdict(chat), unique=StoreError(f"There is a chat {chat.id} already."))
