@@ -70,7 +70,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Known:
-    """What the decision is made from."""
+    """What the decision is made from. `changed` counts the answers of an arm whose identity is not the fixed one."""
 
     study: Study
     arms: Mapping[str, ArmFigures]
@@ -78,6 +78,7 @@ class Known:
     score_measure: Measure
     ratings: RatingFindings | None
     costs: CostFindings
+    changed: Mapping[str, int]
 
 
 def decide(known: Known) -> Decision:

@@ -67,7 +67,7 @@ def interval_chart(
         left, right = scale.at(middle - margin), scale.at(middle + margin)
         if margin:
             size = f'width="{right - left:.1f}" height="{bottom - HEAD + 4}"'
-            drawn += f'<rect class="band" x="{left}" y="{HEAD - 4}" {size}/>'
+            drawn += f'<rect class="margin" x="{left}" y="{HEAD - 4}" {size}/>'
         drawn += f'<line class="middle" x1="{scale.at(middle)}" x2="{scale.at(middle)}" y1="{HEAD - 4}" y2="{bottom}"/>'
     for number, row in enumerate(rows):
         drawn += _row(row, scale, HEAD + ROW * number)

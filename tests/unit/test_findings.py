@@ -157,6 +157,15 @@ def test_what_the_study_noted_comes_first_among_the_remarks():
     assert any("stopped before its end" in line for line in told.remarks)
 
 
+def test_answers_that_another_arm_made_than_the_fixed_one_are_told():
+    study = simulated.study(count=20)
+    answers = simulated.answers(study, simulated.FOUR)
+    newer = replace(study.arms["lora"], adapter_hash="newer")
+    answers = [replace(one, answer=replace(one.answer, arm=newer)) if one.arm == "lora" else one for one in answers]
+    remarks = findings(study, answers, [], TOOLS).remarks
+    assert any("made by something else than what the study fixed: 20 of lora" in line for line in remarks)
+
+
 def test_answers_of_experiments_do_not_count():
     study = simulated.study(count=40)
     answers = simulated.answers(study, simulated.FOUR)

@@ -110,7 +110,7 @@ def test_styles_hold_for_the_page_alone(shown):
     style = re.sub(r"/\*.*?\*/", "", re.search("<style>(.*?)</style>", shown, re.DOTALL)[1])
     selectors = [one for rule in re.findall(r"([^{}]+)\{", style) for one in rule.split(",") if "@" not in one]
     assert selectors
-    assert all(".verdict-page" in one or "by-itself" in one for one in selectors)
+    assert all("#verdict-page" in one or "by-itself" in one for one in selectors)
 
 
 def test_what_people_and_answers_say_stays_text():
