@@ -207,8 +207,9 @@ def _none_fit(known: Known, lead: Lead, arm: str, other: str) -> str:
             f"{best} gives {points(facts[best])}."
         )
     best = max(facts, key=lambda name: facts[name].mean)
-    gives = gives if best == arm else f"{best}, gives {points(facts[best])} of 100 facts"
-    return f"None is fit for customers: the best, {gives} ({arm} against {other}: {over})."
+    if best == arm:
+        return f"None is fit for customers: the best, {gives}, {over}."
+    return f"None is fit for customers: the best, {best}, gives {points(facts[best])} of 100 facts; {arm} gives {over}."
 
 
 _SENTENCES = {"use": _use, "equal": _equal, "undecided": _undecided, "none_fit": _none_fit}

@@ -51,8 +51,7 @@ def _win_rates(found: Findings, ratings: RatingFindings) -> str:
     ]
     if ratings.sequential and ratings.deciding:
         now = ratings.looks.now
-        pair = f"{ratings.deciding.first} against {ratings.deciding.second}"
-        rows.insert(1, Row(f"{pair}, safe to look at early", scaled(now), points(now), True))
+        rows.insert(1, Row("the same, safe to look at early", scaled(now), points(now), True))
     margin = 100 * found.study.plan.margin
     return interval_chart("Win rate of the first arm", rows, "of 100 votes, ties half", 50.0, margin)
 

@@ -164,3 +164,14 @@ def test_charts_tell_their_figures_to_those_who_cannot_see_them():
         title, told = re.search(r"<title>(.*?)</title><desc>(.*?)</desc>", text).groups()
         assert title and "prompt &lt;b&gt;" in told
         assert 'role="img"' in text and "<b>" not in told
+
+
+def test_long_names_of_arms_stay_within_the_drawing():
+    name = "lora+prompt with the formal template less " + "prompt with the friendly template " * 2
+    row = Row(name, Estimate(60, 50, 70), "60 [50, 70]")
+    text = interval_chart("t", [row, row], "x")
+    drawn = re.findall(r"<text [^>]*>([^<]*)</text>", text)
+    assert all(len(one) <= 54 for one in drawn)
+    assert name in text
+    heights = re.findall(r'<text (?:class="told" )?x="\d+" y="([\d.]+)"', text)
+    assert len(set(heights)) == len(heights) == 4  # each name and each value has a line of its own
