@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -59,6 +60,7 @@ def findings(study: Study, answers: Sequence[StudyAnswer], ratings: Sequence[Rat
         score_measure=measure,
         ratings=rating_findings(study, answers, ratings),
         costs=cost_findings(study, graded, tools),
+        changed=Counter(one.arm for one in graded if one.answer.arm not in (None, study.arms.get(one.arm))),
     )
     decision = decide(known)
     return Findings(

@@ -23,7 +23,8 @@ def costs_section(found: Findings) -> str:
             f"{prices.label:g} for a label. Machine time is that of the study, where several answers are made at once."
         )
     else:
-        told = "The plan has no prices of answers, so that cost is told as seconds of the machine."
+        told = "The plan has no prices of answers, so that cost is told as seconds of the machine"
+        told += ", as they were in the study, where several answers are made at once."
     head = ["", _each(costs), _each(costs, "acceptable "), "Training and labels"]
     rows = [[name, *_cells(cost, costs, prices.label > 0)] for name, cost in costs.arms.items()]
     return section(
