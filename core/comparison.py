@@ -33,7 +33,8 @@ from core.types import (
     new_id,
 )
 
-CITATION = re.compile(r"[ \t]*\[\d+(?:\s*,\s*\d+)*\]")
+# The last one of an answer that came to its limit may lack its end.
+CITATION = re.compile(r"[ \t]*\[\d+(?:\s*,\s*\d+)*\]|\s*\[[\d\s,]*\Z")
 GAP = re.compile(r"(?<=\S)[ \t]{2,}")  # between words; what a list is indented by stays
 
 

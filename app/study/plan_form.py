@@ -30,7 +30,7 @@ LABELS = {
     "margin": "Difference that matters",
     "twice": "Rated by two people",
     "repeats": "Asked again of the same person",
-    "limit": "Only so many questions",
+    "limit": "Only so many",
     "ratings": "Ratings",
     "seed": "Seed",
 }
@@ -103,7 +103,7 @@ class PlanForm:
             return ""
         try:
             plan = plan_of(arms, values)
-            return planning_html(self.studies.planning(plan), plan, look.questions)
+            return planning_html(self.studies.planning(plan), plan, look)
         except DuodeskError as error:
             return problem_html(str(error))
 

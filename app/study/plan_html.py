@@ -39,19 +39,25 @@ def arms_html(arms: Sequence[StudyArm], chosen: str) -> str:
     return listing(ARM_HEADS, rows, chosen) if rows else '<p class="card">No arm yet. Add two at least.</p>'
 
 
-def planning_html(found: Planning, plan: StudyPlan, questions: int) -> str:
+def planning_html(found: Planning, plan: StudyPlan, look: QuestionsLook) -> str:
     """What the plan can show, by its measure and by its ratings, and what it would take to find the margin."""
-    asked = min(plan.limit or questions, questions)
     said = []
     if found.detectable_score is not None:
-        have = f"{asked:,} questions"
-        said.append(_found(have, found.detectable_score, found.questions_needed, "questions", plan))
+        said.append(_found(_scored(plan, look), found.detectable_score, found.questions_needed, "questions", plan))
     if found.detectable_rating is not None:
         have = f"{plan.ratings:,} ratings"
         said.append(_found(have, found.detectable_rating, found.ratings_needed, "ratings", plan))
     if not plan.ratings:
         said.append("<p>No ratings are planned: people's opinion will not be known.</p>")
     return f'<div role="status">{"".join(said)}</div>'
+
+
+def _scored(plan: StudyPlan, look: QuestionsLook) -> str:
+    """How many questions the measure scores; of those that a limit chooses the facts are not known yet."""
+    scored, which = (look.with_facts, " with facts") if plan.measure == "facts" else (look.questions, "")
+    if not plan.limit or plan.limit >= look.questions:
+        return f"{scored:,} questions{which}"
+    return f"about {scored * plan.limit / look.questions:,.0f} questions{which}"
 
 
 def _found(have: str, detectable: float, needed: int | None, unit: str, plan: StudyPlan) -> str:

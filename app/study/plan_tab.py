@@ -64,7 +64,7 @@ def build(parts: Parts) -> PlanTab:
         )
         limit = gr.Number(0, label=f"{LABELS['limit']} (0: all)", minimum=0, precision=0, **narrow)
         upload = gr.UploadButton(
-            "Bring a file", file_types=[".csv", ".jsonl"], size="md", elem_id="plan-file", **narrow
+            "Bring a file", file_types=[".csv", ".jsonl", ".gz"], size="md", elem_id="plan-file", **narrow
         )
     looked = gr.HTML(apply_default_css=False, min_height=60, elem_id="plan-look")
 
@@ -72,7 +72,11 @@ def build(parts: Parts) -> PlanTab:
     rows = gr.HTML(arms_html(arms_now, ""), js_on_load=LISTING_JS, apply_default_css=False, elem_id="plan-arms")
     with gr.Row():
         cell = gr.Dropdown(
-            [(label, key) for key, label in ARM_LABELS.items()], value="prompt", label="Cell of the 2×2", min_width=280
+            [(label, key) for key, label in ARM_LABELS.items()],
+            value="prompt",
+            label="Cell of the 2×2",
+            scale=2,
+            min_width=280,
         )
         template = gr.Dropdown([], label="Template of the arm", **narrow)
         adapter = gr.Dropdown([], label="Adapter of the arm", visible=False, **narrow)

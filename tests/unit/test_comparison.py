@@ -160,6 +160,8 @@ def test_what_is_no_vote_is_refused(comparisons, wrong):
         ("Thirty days [1].", "Thirty days."),
         ("A [1][2] b [1, 2]", "A b"),
         ("1. One [3]\n2. Two  \n\n\n\nEnd", "1. One\n2. Two\n\nEnd"),
+        ("Cut off here [", "Cut off here"),
+        ("Cut off here [1, 2", "Cut off here"),
         ("Array[index] stays", "Array[index] stays"),
         ("Two  spaces\tand  more", "Two spaces\tand more"),
         ("- One\n  - indented \t  under it", "- One\n  - indented under it"),

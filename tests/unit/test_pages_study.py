@@ -223,13 +223,18 @@ def test_a_chosen_arm_stands_in_the_editor(form):
 
 
 def test_planning_tells_what_is_found_what_it_would_take_and_warns_where_the_deciding_measure_is_too_weak():
-    told = planning_html(Planning(0.1, 740, 0.18, 1500), PLAN, 185)
+    told = planning_html(Planning(0.1, 740, 0.18, 1500), PLAN, LOOK)
     score, ratings = told.split("<p")[1:]
-    assert "185 questions" in score and "10 points" in score and "740 questions" in score and "warning" in score
+    assert (
+        "160 questions with facts" in score and "10 points" in score and "740 questions" in score and "warning" in score
+    )
     assert "60 ratings" in ratings and "18 points" in ratings and "1,500 ratings" in ratings
     assert "warning" not in ratings
-    assert "not even the largest difference" in planning_html(Planning(1.06, 787, None, None), PLAN, 4)
-    assert "warning" not in planning_html(Planning(0.04, 120, None, None), replace(PLAN, ratings=0), 185)
+    assert "not even the largest difference" in planning_html(Planning(1.06, 787, None, None), PLAN, LOOK)
+    assert "warning" not in planning_html(Planning(0.04, 120, None, None), replace(PLAN, ratings=0), LOOK)
+    some = replace(PLAN, limit=37)
+    assert "about 32 questions with facts" in planning_html(Planning(0.2, 740, None, None), some, LOOK)
+    assert "about 37 questions<" in planning_html(Planning(0.2, 740, None, None), replace(some, measure="chrf"), LOOK)
 
 
 def test_fix_and_start_adds_the_study_starts_it_and_shows_it(form, parts):
