@@ -12,6 +12,7 @@ from core.errors import StudyError
 from core.settings import ROOT
 from study.experiments import command
 from study.experiments.article_edits import Edit, changed_questions, edit_copy, read_edits
+from study.local_studies import find_study
 from study.questions import read_questions
 from tests.unit.fake_experiments import make_parts
 
@@ -61,7 +62,7 @@ def test_an_unknown_study_is_told_with_those_that_there_are(made):
         chosen.what(made, chosen)
     made.store.studies.studies = lambda: [made.experiment.store.kept, replace(made.experiment.store.kept, id="x")]
     with pytest.raises(StudyError, match="'returns' is more than one study"):
-        command.find_study(made.store.studies, "returns")
+        find_study(made.store.studies, "returns")
 
 
 def test_edits_are_given_one_by_one_or_in_a_file(tmp_path):
