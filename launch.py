@@ -8,6 +8,7 @@ python3 launch.py data                     what transcripts are like, before tra
 python3 launch.py train velomoor           train an adapter on transcripts
 python3 launch.py study                    which arm to use, with honest intervals
 python3 launch.py study new NAME --arms …  a study of your own; also list, run, show, report, export, remove
+python3 launch.py study curve NAME         how many examples fine-tuning needs; also few-shot, shift
 python3 launch.py score velomoor --test FILE  how near its answers come to reference answers
 python3 launch.py export transcripts.jsonl what was said and how it was rated
 python3 launch.py forget VISITOR           removes a visitor's data, or one chat's

@@ -236,15 +236,9 @@ def _same(parts: Parts, plan: StudyPlan) -> Study | None:
 
 def _find(parts: Parts, wanted: str) -> StudyView:
     """Raises StudyError."""
-    views = parts.studies.views()
-    found = [view for view in views if view.study.plan.name == wanted] or [
-        view for view in views if view.study.id.startswith(wanted)
-    ]
-    if len(found) != 1:
-        names = ", ".join(f"'{view.study.plan.name}'" for view in views) or "none yet"
-        problem = "is more than one study" if found else "is no study"
-        raise StudyError(f"'{wanted}' {problem}; the studies are: {names}.")
-    return found[0]
+    from study.local_studies import find_study
+
+    return parts.studies.view(find_study(parts.store.studies, wanted).id)
 
 
 def _run(parts: Parts, study: Study) -> int:

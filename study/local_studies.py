@@ -182,6 +182,17 @@ def chosen_questions(plan: StudyPlan) -> list[TestQuestion]:
     return spread(_read(plan.questions), plan.limit)
 
 
+def find_study(store: StudyStore, wanted: str) -> Study:
+    """The one study by this name, or whose identifier begins so. Raises StudyError."""
+    studies = store.studies()
+    found = [one for one in studies if one.plan.name == wanted] or [one for one in studies if one.id.startswith(wanted)]
+    if len(found) != 1:
+        there = ", ".join(f"'{study.plan.name}'" for study in studies) or "none yet"
+        problem = "is more than one study" if found else "is no study"
+        raise StudyError(f"'{wanted}' {problem}; the studies are: {there}.")
+    return found[0]
+
+
 def study_with(store: StudyStore, adapter: str) -> str:
     """The name of a study that has an arm with this adapter, '' when there is none."""
     specs = ((study.plan.name, arm.spec) for study in store.studies() for arm in study.plan.arms)

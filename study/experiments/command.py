@@ -15,7 +15,6 @@ from typing import Any
 from core.errors import StudyError
 from core.parts import Parts
 from core.settings import ROOT
-from core.studies import StudyStore
 from study.analysis.words import MEASURES
 from study.experiments.article_edits import Edit, read_edits
 from study.experiments.choices import COUNTS, SEEDS, SIZES, CurveChoices, FewShotChoices, ShiftChoices
@@ -136,7 +135,9 @@ def _edits(options: argparse.Namespace) -> tuple[Edit, ...]:
 
 
 def _experiment(parts: Parts, name: str, run: Run, show: Callable[[Findings], None]) -> int:
-    study_id = find_study(parts.store.studies, name)
+    from study.local_studies import find_study
+
+    study_id = find_study(parts.store.studies, name).id
     line = _Line()
     try:
         with _until_interrupted() as stopped:
@@ -166,16 +167,6 @@ def experiment_parts(parts: Parts) -> ExperimentParts:
         documents=settings.path("knowledge") if settings.knowledge else None,
         company=settings.company,
     )
-
-
-def find_study(store: StudyStore, name: str) -> str:
-    """The identifier of the one study by this name, or whose identifier begins so. Raises StudyError."""
-    studies = store.studies()
-    found = [one for one in studies if one.plan.name == name] or [one for one in studies if one.id.startswith(name)]
-    if len(found) != 1:
-        there = ", ".join(f"'{study.plan.name}'" for study in studies) or "none yet"
-        raise StudyError(f"'{name}' is {'more than one study' if found else 'no study'}; the studies are: {there}.")
-    return found[0].id
 
 
 def _print_curve(content: Findings) -> None:
