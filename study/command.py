@@ -47,6 +47,9 @@ def add_study_arguments(parser: argparse.ArgumentParser, shared: argparse.Argume
     new.add_argument("--prices", nargs="+", default=[], metavar="WHAT=PRICE", help="such as machine_hour=0.4 label=1")
     for run, name in ((run_study, "run"), (stop_study, "stop"), (show_study, "show"), (remove_study, "remove")):
         _add_name(word(run, name))
+    note = word(note_study, "note")
+    _add_name(note)
+    note.add_argument("text", help="a sentence that every reader of the results should know, such as who the raters are")
     for name, experiment in EXPERIMENTS.items():
         add_experiment_arguments(word(experiment, name), name)
     report = word(report_study, "report")
@@ -135,6 +138,12 @@ def show_study(parts: Parts, options: argparse.Namespace) -> int:
     _print_notes(study)
     if study.status == "answered":
         _print_result(parts, study)
+    return 0
+
+
+def note_study(parts: Parts, options: argparse.Namespace) -> int:
+    """Adds a note that stands on the verdict page, such as who rated."""
+    parts.store.studies.note(_find(parts, options.name).study.id, options.text)
     return 0
 
 
