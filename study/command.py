@@ -49,7 +49,7 @@ def add_study_arguments(parser: argparse.ArgumentParser, shared: argparse.Argume
         _add_name(word(run, name))
     note = word(note_study, "note")
     _add_name(note)
-    note.add_argument("text", help="a sentence that every reader of the results should know, such as who the raters are")
+    note.add_argument("text", help="what every reader of the results should know, such as who rated")
     for name, experiment in EXPERIMENTS.items():
         add_experiment_arguments(word(experiment, name), name)
     report = word(report_study, "report")
