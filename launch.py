@@ -283,7 +283,8 @@ def _run(settings: Settings, options: argparse.Namespace, kind: RunKind) -> int:
 def study(settings: Settings, options: argparse.Namespace) -> int:
     """Answers test questions on each arm, grades the answers, and says which arm to use, or that it cannot be told."""
     parts = compose(settings)
-    index_knowledge(parts)
+    if options.asks:
+        index_knowledge(parts)
     return int(options.what(parts, options))
 
 

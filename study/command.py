@@ -23,14 +23,15 @@ Command = Callable[[Parts, argparse.Namespace], int]
 
 
 def add_study_arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
-    """`shared` has the flags of the settings, which every word after `study` takes as well."""
-    parser.set_defaults(what=four_arms)
+    """`shared` has the flags of the settings, which every word after `study` takes as well. Of the result, `what` is
+    the function to call, and `asks` says whether it needs the documents indexed."""
+    parser.set_defaults(what=four_arms, asks=True)
     _add_plan_arguments(parser, ARM_NAMES)
     words = parser.add_subparsers(metavar="what", title="studies by name (without any of these words: the four arms)")
 
     def word(run: Command, name: str) -> argparse.ArgumentParser:
         described = words.add_parser(name, help=run.__doc__, description=run.__doc__, parents=[shared])
-        described.set_defaults(what=run)
+        described.set_defaults(what=run, asks=run in (new_study, run_study))
         return described
 
     word(list_studies, "list")
@@ -135,9 +136,10 @@ def show_study(parts: Parts, options: argparse.Namespace) -> int:
         f"{plan.decides[0]} against {plan.decides[1]} decides, by {plan.measure}; margin {100 * plan.margin:g} points"
     )
     print(f"{view.ratings.done:,} of {view.ratings.planned:,} ratings. {view.ratings.enough}".rstrip())
-    _print_notes(study)
     if study.status == "answered":
         _print_result(parts, study)
+    else:
+        _print_notes(study)
     return 0
 
 
