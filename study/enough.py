@@ -45,6 +45,8 @@ def enough(plan: StudyPlan, ratings: Sequence[Rating]) -> str:
         return f"Not decisive yet: about {more:,} more {wanted} if the difference stays what it is."
     if more == 0 and extended:
         return f"Not decisive yet: {wanted} were added to the plan, so that a wider interval counts; add a few more."
+    if more is None:
+        return f"Not decisive: it takes {wanted} on two questions at least."
     return f"Not decisive yet: it takes a few more {wanted}."
 
 
