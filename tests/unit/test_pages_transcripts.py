@@ -8,9 +8,11 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
+from app.access.gate import ACCOUNT
 from app.transcript_html import details, rating
 from app.transcripts import CHOOSE, PAGE_ROWS, TranscriptsPage, wanted
 from app.widgets import owner
+from core.accounts import Account
 from core.comparison import Comparisons, veil
 from core.errors import DuodeskError
 from core.export import to_csv, to_jsonl
@@ -149,7 +151,7 @@ def test_an_export_of_nothing_gives_no_file(page, tmp_path):
     assert list(tmp_path.glob("*/transcripts.csv")) == []
 
 
-VISITOR = SimpleNamespace(cookies={"duodesk_owner": "0123"}, request=SimpleNamespace(scope={}))
+VISITOR = SimpleNamespace(cookies={"duodesk_owner": "0123"}, scope={})
 
 
 def test_the_details_offer_to_delete_all_of_the_visitor_and_pressing_it_does(page, desk, store):
@@ -176,3 +178,12 @@ def test_one_line_says_what_was_replaced_and_how_long_chats_are_kept(page, store
     assert "e-mail addresses 1,200, card numbers 3" in page.personal_data()
     page.parts.settings = Settings(redaction="off")
     assert "stored as it was written" in page.personal_data()
+
+
+def test_only_an_owner_removes_a_visitors_data_where_people_sign_in():
+    asked: list[str] = []
+    forgetting = SimpleNamespace(visitor_of=lambda chat: asked.append(chat) or ("0123", ()), forget=lambda *_: None)
+    page = TranscriptsPage(SimpleNamespace(store=None, forgetting=forgetting, settings=Settings()))
+    editor = SimpleNamespace(cookies={}, scope={ACCOUNT: Account("eve", "editor", "hash")})
+    page.forget(SimpleNamespace(_data={"chat": "a chat"}), editor)
+    assert not asked
