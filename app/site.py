@@ -64,11 +64,13 @@ def build_pages(parts: Parts) -> Blocks:
     from app import chat, compare, prompts, transcripts
     from app.adapters import page as adapters
     from app.study import page as study
+    from app.study import rate_page as rate
 
     with gr.Blocks(title="Duodesk", fill_height=True, analytics_enabled=False, delete_cache=(DAY_S, DAY_S)) as blocks:
         chat.build(parts, blocks)
     pages = (
         ("Compare", compare),
+        ("Rate", rate),
         ("Study", study),
         ("Adapters", adapters),
         ("Prompts", prompts),

@@ -21,6 +21,8 @@ from store import open_store
 PAGES = {
     "/": "visitor",
     "/compare": "rater",
+    "/rate": "rater",
+    "/study": "editor",
     "/adapters": "editor",
     "/prompts": "editor",
     "/transcripts": "editor",
