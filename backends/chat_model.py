@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models import BaseChatModel, ModelProfile
 from langchain_core.language_models.chat_models import generate_from_stream
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
-from backends.engine.model import LocalModel
 from core.errors import UnknownAdapter
+from core.protocols import Model
 from core.types import Decoding, Role, Turn
 
 ROLES: dict[str, Role] = {"system": "system", "human": "user", "ai": "assistant"}
@@ -35,6 +35,17 @@ class ChatModels(Protocol):
     def runs_on(self, adapter: str | None) -> str: ...
 
     def chat_model(self, adapter: str | None, decoding: Decoding) -> BaseChatModel: ...
+
+
+class Engine(Model, Protocol):
+    """A model that also tells how much it reads: local weights, or those of a server."""
+
+    @property
+    def context_tokens(self) -> int | None: ...
+
+    def count(self, messages: Sequence[Turn]) -> int: ...
+
+    def runs_on(self, adapter: str | None = None) -> str: ...
 
 
 class EngineChatModel(BaseChatModel):
@@ -77,9 +88,9 @@ class EngineChatModel(BaseChatModel):
 
 
 class EngineChatModels:
-    """ChatModels over the local engine."""
+    """ChatModels over local weights or a server's."""
 
-    def __init__(self, engine: LocalModel) -> None:
+    def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
     @property
@@ -100,10 +111,9 @@ class EngineChatModels:
         return self.engine.runs_on(adapter)
 
     def chat_model(self, adapter: str | None, decoding: Decoding) -> BaseChatModel:
-        limit = self.engine.context_tokens - decoding.max_new_tokens
-        return EngineChatModel(
-            engine=self.engine, adapter=adapter, decoding=decoding, profile={"max_input_tokens": limit}
-        )
+        context = self.engine.context_tokens
+        profile = None if context is None else ModelProfile(max_input_tokens=context - decoding.max_new_tokens)
+        return EngineChatModel(engine=self.engine, adapter=adapter, decoding=decoding, profile=profile)
 
 
 class SingleChatModel:

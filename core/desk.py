@@ -86,12 +86,15 @@ class Desk:
         return text
 
     def take_question(self, chat_id: str, text: str) -> Question:
-        """Checks and stores a customer's message. Raises InvalidMessage, UnknownChat."""
+        """Checks and stores a customer's message. Raises InvalidMessage, UnknownChat.
+
+        What is returned is what the customer wrote; on record personal data may have been replaced.
+        """
         question = Question(id=new_id(), chat_id=chat_id, text=self.check_text(text))
         chat = self.store.chat(chat_id)
-        self.store.add_question(question)
+        recorded = self.store.add_question(question)
         if not chat.title:
-            self.store.rename_chat(chat_id, _title(question.text))
+            self.store.rename_chat(chat_id, _title(recorded.text))
         return question
 
     def answer(self, question: Question, spec: ArmSpec, lane: Lane = "a") -> Generator[Answer, None, None]:

@@ -51,6 +51,10 @@ class PromptTooLong(ModelError):
     """The prompt does not fit into the model's context."""
 
 
+class ServerError(ModelError):
+    """A model server cannot be reached, refuses, or breaks off."""
+
+
 class AdapterError(DuodeskError):
     """An adapter cannot be used."""
 
@@ -79,6 +83,10 @@ class UnknownChat(StoreError):
     """There is no chat by this identifier."""
 
 
+class UnknownVisitor(StoreError):
+    """Nobody has asked or rated anything under this name."""
+
+
 class VoteError(DuodeskError):
     """A vote that cannot be taken."""
 
@@ -89,6 +97,14 @@ class AlreadyVoted(VoteError):
 
 class StillBlind(VoteError):
     """What was asked for would unblind a comparison before its vote."""
+
+
+class AccountError(DuodeskError):
+    """An account cannot be made or changed as asked."""
+
+
+class SignInError(AccountError):
+    """Somebody cannot be signed in."""
 
 
 class TrainingError(DuodeskError):

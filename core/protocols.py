@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from core.privacy import PrivacyStore
 from core.studies import StudyStore
 from core.types import (
     Answer,
@@ -151,6 +152,9 @@ class Store(Protocol):
     @property
     def studies(self) -> StudyStore: ...
 
+    @property
+    def privacy(self) -> PrivacyStore: ...
+
     def add_chat(self, chat: Chat) -> None: ...
 
     def chat(self, chat_id: str) -> Chat:
@@ -165,8 +169,9 @@ class Store(Protocol):
 
     def lock_chat(self, chat_id: str) -> None: ...
 
-    def add_question(self, question: Question) -> None:
-        """Keeps id, chat, text and moment; a history is derived from the chat. Raises UnknownChat."""
+    def add_question(self, question: Question) -> Question:
+        """Keeps id, chat, text and moment; a history is derived from the chat. Returns the question as it is on
+        record: personal data may have been replaced. Raises UnknownChat."""
         ...
 
     def withdraw(self, question_id: str) -> None:

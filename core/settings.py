@@ -17,6 +17,7 @@ from typing import Any
 from core.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def setting(default: Any, meaning: str) -> Any:
@@ -56,13 +57,28 @@ class Settings:
     questions: str = setting(
         "knowledge/questions", "test questions that no training may have seen: a file, or a folder of them; empty: none"
     )
+    servers: str = setting(
+        "", "TOML file with a table [servers.NAME] for each model server; empty: the settings file itself"
+    )
+    accounts: str = setting(
+        "auto",
+        "who may open the pages: auto (on this machine anybody, on other addresses accounts), on (accounts), "
+        "insecure (anybody, everywhere)",
+    )
     company: str = setting("Velomoor", "company name that templates put in for {company}")
+    redaction: str = setting("on", "whether personal data is replaced before anything is stored or logged: on or off")
+    keep_days: int = setting(0, "days after its last message until a chat is removed, at the next start; 0: never")
     chunk_chars: int = setting(700, "longest passage, in characters; longer sections are split")
     max_message_chars: int = setting(8000, "longest chat message that is accepted, in characters")
 
     def path(self, name: str) -> Path:
         """The setting `name` as an absolute path."""
         return (ROOT / getattr(self, name)).resolve()
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether people need an account: on any address but this machine's own, unless told otherwise."""
+        return self.accounts == "on" or (self.accounts == "auto" and self.host not in LOOPBACK)
 
     @property
     def database_url(self) -> str:
@@ -103,13 +119,20 @@ def _from_file(path: Path, required: bool) -> dict[str, Any]:
         if required:
             raise SettingsError(f"The settings file {path} does not exist; create it or leave --settings out.")
         return {}
+    raw = read_toml(path)
+    if isinstance(raw.get("servers"), dict):  # its tables are read by core.servers
+        raw["servers"] = str(path.absolute())
+    return {name: _convert(name, value, f"the settings file {path}") for name, value in raw.items()}
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a settings file holds. Raises SettingsError."""
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"The settings file {path} is not valid TOML: {error}. Mend that line.") from error
     except OSError as error:
         raise SettingsError(f"The settings file {path} cannot be read: {error.strerror}.") from error
-    return {name: _convert(name, value, f"the settings file {path}") for name, value in raw.items()}
 
 
 def _convert(name: str, value: Any, where: str) -> Any:
@@ -137,6 +160,7 @@ def _check_ranges(settings: Settings) -> None:
         ("slots", 1, 256),
         ("context", 256, 1_000_000),
         ("prefix_cache_mb", 0, 1_000_000),
+        ("keep_days", 0, 36_500),
         ("chunk_chars", 100, 20_000),
         ("max_message_chars", 1, 1_000_000),
     ):
@@ -147,6 +171,8 @@ def _check_ranges(settings: Settings) -> None:
         ("device", ("auto", "cpu", "cuda")),
         ("engine", ("auto", "onnxruntime", "torch")),
         ("precision", ("auto", "fp32", "int8")),
+        ("redaction", ("on", "off")),
+        ("accounts", ("auto", "on", "insecure")),
     ):
         if (value := getattr(settings, name)) not in choices:
             raise SettingsError(

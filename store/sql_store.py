@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, Table, Update, exists, func, insert, 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
+from core.accounts import Accounts
 from core.errors import AlreadyVoted, DuodeskError, StoreError, UnknownChat, VoteError
 from core.types import (
     Answer,
@@ -32,6 +33,7 @@ from core.types import (
 from store.database import transaction
 from store.failures import violated
 from store.filters import conditions
+from store.privacy_store import SqlPrivacyStore
 from store.reading import conversation, read_exchanges
 from store.records import answer_row, chat_record, question_row
 from store.study_store import SqlStudyStore
@@ -45,10 +47,22 @@ class SqlStore:
         """`engine` comes from store.database.open_engine and its schema is at head."""
         self._engine = engine
         self._studies = SqlStudyStore(engine)
+        self._privacy = SqlPrivacyStore(engine)
 
     @property
     def studies(self) -> SqlStudyStore:
         return self._studies
+
+    @property
+    def privacy(self) -> SqlPrivacyStore:
+        return self._privacy
+
+    @property
+    def accounts(self) -> Accounts:
+        """Who may do what, kept in the same database."""
+        from store.account_store import SqlAccountStore, SqlLimiter
+
+        return Accounts(SqlAccountStore(self._engine), SqlLimiter(self._engine))
 
     def add_chat(self, chat: Chat) -> None:
         self._insert(chats, asdict(chat), unique=StoreError(f"There is a chat {chat.id} already."))
@@ -76,13 +90,14 @@ class SqlStore:
         """Raises UnknownChat."""
         self._update(update(chats).where(chats.c.id == chat_id).values(locked=True), _unknown_chat(chat_id))
 
-    def add_question(self, question: Question) -> None:
+    def add_question(self, question: Question) -> Question:
         self._insert(
             questions,
             question_row(question),
             unique=StoreError(f"There is a question {question.id} already."),
             reference=_unknown_chat(question.chat_id),
         )
+        return question
 
     def withdraw(self, question_id: str) -> None:
         """Withdrawing twice is the same as once; raises StoreError for a question that was never asked."""

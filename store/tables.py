@@ -266,3 +266,49 @@ rating_skips = Table(
     Column("rater", CleanText, nullable=False),
     UniqueConstraint("rating_id", "rater", name="rating_skips_rating_id_rater_key"),
 )
+
+redactions = Table(
+    "redactions",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("kind", CleanText, nullable=False, unique=True),
+    Column("count", Integer, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("who", CleanText, nullable=False),
+    Column("what", CleanText, nullable=False),
+    Column("counts", CleanJson, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("name", CleanText, nullable=False, unique=True),
+    Column("role", CleanText, nullable=False),
+    Column("password_hash", CleanText, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("digest", CleanText, nullable=False, unique=True),
+    Column("name", CleanText, nullable=False, index=True),
+    Column("until", Moment, nullable=False),
+)
+
+rate_limits = Table(
+    "rate_limits",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("key", CleanText, nullable=False, unique=True),
+    Column("count", Integer, nullable=False),
+    Column("until", Float, nullable=False),  # seconds since 1970
+)

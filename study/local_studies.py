@@ -136,7 +136,10 @@ class LocalStudies:
     def export(self, study_id: str, kind: ExportKind, folder: Path) -> Path:
         from study.report.export import export
 
-        return Path(export(kind, *self._results(study_id), self._report_tools(), folder))
+        try:
+            return Path(export(kind, *self._results(study_id), self._report_tools(), folder))
+        except OSError as error:
+            raise StudyError(f"The study cannot be written to {folder}: {error.strerror}; choose another.") from error
 
     def uses(self, adapter: str) -> str:
         return study_with(self.store, adapter)

@@ -13,7 +13,7 @@ from core.parts import Parts
 
 def build(parts: Parts, blocks: Any) -> None:
     """Lays the four tabs out and wires them to each other."""
-    top_line(parts)
+    top_line(parts, blocks)
     chosen = gr.State("")  # the id of the study that all tabs are about
     with gr.Tabs(elem_id="study-page-tabs") as tabs:
         with gr.Tab("Studies", id="list") as list_open:

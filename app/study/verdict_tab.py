@@ -20,7 +20,7 @@ from core.studies import ExportKind, StudyView
 NO_STUDY = '<p class="card">No study yet. Plan one under “New study”.</p>'
 DOWNLOADS: tuple[tuple[ExportKind, str], ...] = (
     ("html", "This page (HTML)"),
-    ("csv", "Data (CSV)"),
+    ("csv", "Data (CSV, zipped)"),
     ("jsonl", "Data (JSONL)"),
     ("preferences", "Preference pairs for DPO"),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
@@ -37,6 +38,20 @@ def test_a_study_is_fixed_as_it_was_planned(study: Study, server: Server):
     assert {arm.spec.template for arm in plan.arms} == {"quick"}
     assert (plan.decides, plan.limit, plan.ratings) == (("lora+prompt", "prompt"), 4, 24)
     assert server.store.studies.answer_counts(study.id) == {arm.name: 4 for arm in plan.arms}
+
+
+def test_a_file_of_questions_tells_by_what_it_can_measure(page: Page, tmp_path: Path):
+    file = tmp_path / "ours.csv"
+    file.write_text("question,answer,topic\nOpen?,Until six.,hours\nWhere?,In Delft.,place\n", encoding="utf-8")
+    open_tab(page, "New study")
+    looked = page.locator("#plan-look")
+    expect(looked).to_contain_text("required facts given")
+    page.locator("#plan-file input[type=file], input[type=file]").first.set_input_files(file)
+    expect(page.locator("#plan-questions textarea, #plan-questions input")).to_have_value(re.compile("ours.csv$"))
+    expect(looked).to_contain_text("2 topics")
+    expect(looked).not_to_contain_text("required facts given")
+    expect(page.get_by_label("Measured by")).to_have_value(re.compile("reference"))
+    expect(page.locator("#plan-planning")).to_contain_text("2 questions")
 
 
 def test_votes_by_key_are_kept_undone_and_not_mistaken_for_typing(page: Page, server: Server, study: Study):
@@ -102,13 +117,14 @@ def test_several_raters_share_the_pairs_until_nothing_is_left(browser: Browser, 
     assert any(vote.guessed_left for vote in cast)
 
 
-def test_the_verdict_is_shown_and_taken_away(owner: Page, study: Study):
+def test_the_verdict_is_shown_and_taken_away(browser: Browser, server: Server, owner: Page, study: Study):
+    rate(browser, server.url, study.id, raters=1, votes=1, rule=lambda *_: "left", noise=0.0)  # a pair to prefer
     open_tab(owner, "Verdict")
     report = owner.locator("#verdict-report")
     expect(report).to_contain_text("lora+prompt", timeout=60_000)
     keep_screenshot(owner, "study-verdict")
     expect(owner.locator("#verdict-progress")).to_contain_text(" ratings are cast")
-    for label, ending in (("HTML", ".html"), ("CSV", ".csv"), ("JSONL", ".jsonl"), ("Preference", ".jsonl")):
+    for label, ending in (("HTML", ".html"), ("CSV", ".zip"), ("JSONL", ".jsonl"), ("Preference", ".jsonl")):
         with owner.expect_download() as download:
             owner.get_by_role("button", name=label).click()
         assert download.value.suggested_filename.endswith(ending)

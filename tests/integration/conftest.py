@@ -1,4 +1,5 @@
-"""A tiny model with adapters; a PostgreSQL server: that of DUODESK_TEST_POSTGRES, else our own for the session."""
+"""A tiny model with adapters; a model server; a PostgreSQL server: that of DUODESK_TEST_POSTGRES, else our own for the
+session."""
 
 from __future__ import annotations
 
@@ -7,11 +8,14 @@ import pwd
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 from sqlalchemy import make_url
@@ -41,6 +45,26 @@ def adapters(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of prepared models."""
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def model_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of `transformers serve`, a real OpenAI-compatible server, in fp32; its models' names are their
+    folders."""
+    folder, port = tmp_path_factory.mktemp("server"), _free_port()
+    log = folder / "log"
+    command = [sys.executable, "-c", "from transformers.cli.transformers import main; main()", "serve"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu", "--dtype", "float32"]
+    environ = os.environ | {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(folder)}
+    with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output, env=environ) as server:
+        try:
+            deadline = time.monotonic() + 120
+            while not _answers(f"http://127.0.0.1:{port}/health"):
+                assert server.poll() is None and time.monotonic() < deadline, log.read_text()
+                time.sleep(0.2)
+            yield f"http://127.0.0.1:{port}/v1"
+        finally:
+            server.terminate()
 
 
 @pytest.fixture(scope="session")
@@ -121,6 +145,13 @@ def _own_server(programs: Path) -> Iterator[str]:
             call("pg_ctl", "-w", "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url).is_success
+    except httpx.TransportError:
+        return False
 
 
 def _free_port() -> int:

@@ -1,4 +1,4 @@
-"""One contract for every backend: the 2x2 over our engine, and any LangChain chat model in its place."""
+"""One contract for every backend: the 2x2 over our engine, a model server, and any LangChain chat model."""
 
 import pytest
 
@@ -7,11 +7,13 @@ from backends.chain import Chain
 from backends.chat_model import EngineChatModels, SingleChatModel
 from backends.engine.model import LocalModel
 from backends.folders import folder_hash
+from backends.remote.model import remote_models
 from backends.retrieval import HybridRetriever
 from backends.templates import TemplateLibrary
 from core.errors import AdapterMismatch, PromptTooLong, UnknownAdapter, UnknownArm, UnknownTemplate
+from core.servers import Server
 from core.types import ARM_NAMES, ArmSpec, Question, Turn
-from tests.integration.tiny_models import ROOT, make_adapter, make_model
+from tests.integration.tiny_models import ROOT, make_adapter, make_model, merge
 
 RETURNS = "# Returns\n\n## How long\n\nA bike can be sent back within 30 days. Form K-100 starts it.\n"
 OTHER = "# Chargers\n\n## Price\n\nA new charger costs €89 and ships in 3 days.\n"
@@ -45,10 +47,22 @@ def engine(folder):
     return LocalModel(str(base), AdapterFolder(folder / "adapters"), folder / "cache")
 
 
-@pytest.fixture(scope="module", params=["engine", "langchain"])
+@pytest.fixture(scope="module")
+def remote(folder, engine, model_server):
+    """The engine's model on a server that has the adapter as a model of its own."""
+    merged = merge(engine.folder, engine.adapter_folder.path("velomoor"), folder / "merged")
+    served = {"velomoor": str(merged)}
+    return remote_models(
+        Server("test", model_server, str(engine.folder), served_adapters=served), engine.adapter_folder
+    )
+
+
+@pytest.fixture(scope="module", params=["engine", "remote", "langchain"])
 def chain(request, templates, retriever):
     if request.param == "engine":
         models = EngineChatModels(request.getfixturevalue("engine"))
+    elif request.param == "remote":
+        models = request.getfixturevalue("remote")
     else:
         from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
         from langchain_core.messages import AIMessage

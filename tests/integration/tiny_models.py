@@ -69,6 +69,18 @@ def make_adapter(folder: Path, model: Path, model_hash: str = "", seed: int = 1,
     return folder
 
 
+def merge(model: Path, adapter: Path, target: Path) -> Path:
+    """The model with the adapter in its weights, as fp32: how a server has an adapter that cannot load any."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    base = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32)
+    PeftModel.from_pretrained(base, adapter).merge_and_unload().save_pretrained(target)
+    AutoTokenizer.from_pretrained(model).save_pretrained(target)
+    return target
+
+
 def copy_model(source: Path, target: Path) -> Path:
     return Path(shutil.copytree(source, target))
 

@@ -51,7 +51,7 @@ def rating(parts):
 
 @pytest.fixture
 def rater():
-    return SimpleNamespace(cookies={"duodesk_owner": "a cookie"})
+    return SimpleNamespace(cookies={"duodesk_owner": "a cookie"}, scope={})
 
 
 def values(**changes):
