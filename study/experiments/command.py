@@ -15,10 +15,11 @@ from typing import Any
 from core.errors import StudyError
 from core.parts import Parts
 from core.settings import ROOT
-from study.analysis.words import MEASURES
+from study.analysis.words import MEASURES, points
 from study.experiments.article_edits import Edit, read_edits
 from study.experiments.choices import COUNTS, SEEDS, SIZES, CurveChoices, FewShotChoices, ShiftChoices
 from study.experiments.parts import ExperimentParts, Stopped, Tell
+from study.experiments.plain import estimate
 
 TRANSCRIPTS = str(ROOT / "knowledge/transcripts")
 SAY_EVERY_S = 30.0  # where lines cannot be written over
@@ -190,7 +191,7 @@ def _print_few_shot(content: Findings) -> None:
 def _print_points(what: str, found: Findings, other: str) -> None:
     print(f"{what:>11} {'score':>24} {f'ahead of {other}':>28}")
     for rows, score, ahead in zip(found["sizes"], found["scores"], found["ahead"], strict=True):
-        print(f"{rows:>11,} {points(score):>24} {points(ahead, '+'):>28}")
+        print(f"{rows:>11,} {points(estimate(score)):>24} {points(estimate(ahead), '+'):>28}")
     print()
 
 
@@ -201,16 +202,9 @@ def _print_shift(content: Findings) -> None:
     print(*found["sentences"], "", sep="\n")
     print(f"{'arm':<16} {'knew the old':>24}", *(f"{f'says {one}':>24}" for one in OUTCOMES))
     for name, arm in found["arms"].items():
-        print(f"{name:<16}", *(f"{points(arm[one]):>24}" for one in ("knew_old", *OUTCOMES)))
+        print(f"{name:<16}", *(f"{points(estimate(arm[one])):>24}" for one in ("knew_old", *OUTCOMES)))
     for pair, difference in found["differences"].items():
-        print(f"{pair}: follows {points(difference, '+')} points more often")
-
-
-def points(found: Findings, sign: str = "") -> str:
-    """In points of 100 with the interval, as plain findings hold it."""
-    if found["low"] is None or found["high"] is None:
-        return f"{100 * found['mean']:{sign}.1f} [?]"
-    return f"{100 * found['mean']:{sign}.1f} [{100 * found['low']:{sign}.1f}, {100 * found['high']:{sign}.1f}]"
+        print(f"{pair}: follows {points(estimate(difference), '+')} points more often")
 
 
 @contextmanager
