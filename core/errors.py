@@ -23,6 +23,10 @@ class InvalidMessage(DuodeskError):
     """A chat message that cannot be answered: empty or far too long."""
 
 
+class Busy(DuodeskError):
+    """Too many answers are under way to begin another one."""
+
+
 class UnknownArm(DuodeskError):
     """There is no such cell in the 2x2."""
 
@@ -77,6 +81,10 @@ class StoreError(DuodeskError):
 
 class UnknownChat(StoreError):
     """There is no chat by this identifier."""
+
+
+class ApiKeyError(DuodeskError):
+    """An API key cannot be made or revoked as asked."""
 
 
 class VoteError(DuodeskError):
