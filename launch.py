@@ -9,6 +9,7 @@ python3 launch.py train velomoor           train an adapter on transcripts
 python3 launch.py study                    which arm to use, with honest intervals
 python3 launch.py score velomoor --test FILE  how near its answers come to reference answers
 python3 launch.py export transcripts.jsonl what was said and how it was rated
+python3 launch.py keys make shop           a key for the HTTP API
 python3 launch.py test                     all checks and tests
 
 `--help` needs nothing installed: only the standard library is imported before a command runs.
@@ -26,6 +27,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.api.keys_command import add_key_arguments
 from core.errors import DuodeskError, StoreError
 from core.ports import free_port
 from core.settings import ROOT, Settings, load_settings
@@ -66,7 +68,7 @@ def compose(settings: Settings) -> Parts:
     retriever = HybridRetriever(data / "index", settings.chunk_chars)
     model = local_model(settings)
     chain = Chain(EngineChatModels(model), templates, retriever, settings.company)
-    desk = Desk(store, chain, settings.max_message_chars)
+    desk = Desk(store, chain, settings.max_message_chars, settings.slots + settings.queue)
     runs = data / "runs"
     texts = partial(test_questions, settings)
     examples = Examples(model, templates, retriever, store, runs, settings.company, settings.template, texts)
@@ -256,6 +258,14 @@ def export(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
+def keys(settings: Settings, options: argparse.Namespace) -> int:
+    """Keys for the HTTP API: makes, lists and revokes them. One that is revoked is refused at once, everywhere."""
+    from app.api.keys_command import run_keys
+    from store import open_store
+
+    return run_keys(open_store(settings.database_url).api_keys, options)
+
+
 def test(_: Settings, options: argparse.Namespace) -> int:
     """Runs ruff, mypy and pytest; extra arguments go to pytest."""
     checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], ["pytest", *options.pytest])
@@ -295,6 +305,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     add_study_arguments(command(study, "study"))
     add_score_arguments(command(score, "score"))
     command(export, "export").add_argument("file", help="a name that ends in .jsonl or .csv")
+    add_key_arguments(command(keys, "keys"))
     testing = command(test, "test")
     testing.add_argument("pytest", nargs=argparse.REMAINDER, help="arguments for pytest")
     return parser.parse_args(argv)

@@ -100,7 +100,7 @@ class EngineChatModels:
         return self.engine.runs_on(adapter)
 
     def chat_model(self, adapter: str | None, decoding: Decoding) -> BaseChatModel:
-        limit = self.engine.context_tokens - decoding.max_new_tokens
+        limit = max(0, self.engine.context_tokens - decoding.max_new_tokens)
         return EngineChatModel(
             engine=self.engine, adapter=adapter, decoding=decoding, profile={"max_input_tokens": limit}
         )

@@ -98,11 +98,7 @@ class Desk:
         text = text.strip()
         if not text:
             raise InvalidMessage("The message is empty; type a question first.")
-        if len(text) > self.max_message_chars:
-            raise InvalidMessage(
-                f"The message has {len(text):,} characters, but at most {self.max_message_chars:,} are accepted; "
-                "shorten it, or index long text as a document."
-            )
+        self._check_length(text)
         return text
 
     def take_question(self, chat_id: str, text: str) -> Question:
@@ -122,6 +118,9 @@ class Desk:
         them. So every answer stands on record after the turns that it was given for. Raises InvalidMessage, Busy.
         """
         question = Question(new_id(), chat_id, self.check_text(text), tuple(history))
+        for turn in history:
+            if turn.role == "user":  # an earlier answer may be longer than any message
+                self._check_length(turn.text)
         self._check_room()
         if chat_id and self._is_of(owner, chat_id) and self.store.continue_chat(question):
             return question
@@ -190,6 +189,13 @@ class Desk:
                 watcher(answer, spec)
             except Exception:  # who watches must not hurt who is answered
                 log.exception("a watcher failed on the answer %s", answer.id)
+
+    def _check_length(self, text: str) -> None:
+        if len(text) > self.max_message_chars:
+            raise InvalidMessage(
+                f"The message has {len(text):,} characters, but at most {self.max_message_chars:,} are accepted; "
+                "shorten it, or index long text as a document."
+            )
 
     def _check_room(self) -> None:
         if self.under_way >= self.most_under_way:
