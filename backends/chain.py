@@ -62,6 +62,8 @@ class Chain:
     ) -> tuple[tuple[Turn, ...], tuple[Passage, ...]]:
         """The rendered prompt and the passages in it, shortened until the model can read it."""
         limit = (model.profile or {}).get("max_input_tokens")
+        if limit is not None:
+            limit = max(limit, 0)  # a caller of the API may ask for a longer answer than the model can write
         history, passages = question.history, tuple(found)
         while True:
             prompt = self.templates.render(template, question.text, history, passages, self.company)

@@ -64,7 +64,9 @@ class EngineChatModel(BaseChatModel):
             read, written = piece.prompt_tokens - prompt_tokens, piece.new_tokens - new_tokens
             usage = UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=read + written)
             prompt_tokens, new_tokens = piece.prompt_tokens, piece.new_tokens
-            yield ChatGenerationChunk(message=AIMessageChunk(content=piece.text, usage_metadata=usage))
+            ending = {"finish_reason": piece.reason} if piece.reason else {}
+            message = AIMessageChunk(content=piece.text, usage_metadata=usage, response_metadata=ending)
+            yield ChatGenerationChunk(message=message)
 
     def _generate(
         self,
@@ -100,7 +102,7 @@ class EngineChatModels:
         return self.engine.runs_on(adapter)
 
     def chat_model(self, adapter: str | None, decoding: Decoding) -> BaseChatModel:
-        limit = max(0, self.engine.context_tokens - decoding.max_new_tokens)
+        limit = self.engine.context_tokens - decoding.max_new_tokens
         return EngineChatModel(
             engine=self.engine, adapter=adapter, decoding=decoding, profile={"max_input_tokens": limit}
         )
