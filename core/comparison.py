@@ -10,13 +10,15 @@ from __future__ import annotations
 import contextlib
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from core.desk import Desk
 from core.errors import AlreadyVoted, StillBlind, VoteError
 from core.parallel import together
 from core.types import (
+    ARM_NAMES,
+    CHOICES,
     CRITERIA,
     LANES,
     Answer,
@@ -32,6 +34,7 @@ from core.types import (
 )
 
 CITATION = re.compile(r"[ \t]*\[\d+(?:\s*,\s*\d+)*\]")
+GAP = re.compile(r"(?<=\S)[ \t]{2,}")  # between words; what a list is indented by stays
 
 
 @dataclass(frozen=True)
@@ -104,9 +107,7 @@ class Comparisons:
     ) -> None:
         """Records a vote on the last turn and closes the comparison. Raises VoteError, AlreadyVoted."""
         criteria = criteria or {}
-        for name, scores in criteria.items():
-            if name not in CRITERIA or not all(1 <= score <= 5 for score in scores):
-                raise VoteError(f"Scores are 1 to 5 for {', '.join(CRITERIA)}; found {name}: {scores}.")
+        check_vote(choice, criteria, guessed_left)
         if self.store.chat(chat_id).locked:
             raise AlreadyVoted("This comparison has its vote, and votes are final; start a new one.")
         last = self._last(chat_id)
@@ -148,6 +149,17 @@ class Comparisons:
         )
 
 
+def check_vote(choice: str, criteria: Mapping[str, Sequence[int]], guessed_left: str | None) -> None:
+    """Raises VoteError for a choice, a criterion, a score or an arm that does not exist."""
+    if choice not in CHOICES:
+        raise VoteError(f"A vote is one of {', '.join(CHOICES)}; found {choice}.")
+    if guessed_left not in (None, *ARM_NAMES):
+        raise VoteError(f"A guess is one of {', '.join(ARM_NAMES)}; found {guessed_left}.")
+    for name, scores in criteria.items():
+        if name not in CRITERIA or len(scores) != 2 or not all(1 <= score <= 5 for score in scores):
+            raise VoteError(f"Scores are 1 to 5 for {', '.join(CRITERIA)}; found {name}: {scores}.")
+
+
 def veil(exchange: Exchange) -> Exchange:
     """The exchange as it may be shown anywhere: a blind one without its arms until its vote, lane a on the left."""
     if exchange.chat.kind != "blind" or exchange.chat.locked:
@@ -169,7 +181,7 @@ def veil(exchange: Exchange) -> Exchange:
 
 def normalise(text: str) -> str:
     """An answer without what would tell its arm: citation marks and uneven space."""
-    lines = (" ".join(line.split(" ")).rstrip() for line in CITATION.sub("", text).strip().splitlines())
+    lines = (GAP.sub(" ", line).rstrip() for line in CITATION.sub("", text).strip().splitlines())
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
 
 

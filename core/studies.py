@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
-from core.types import Answer, Arm, ArmName, ArmSpec, Choice, Turn, now
+from core.types import Answer, Arm, ArmName, ArmSpec, Choice, Exchange, Turn, now
 
 Measure = Literal["facts", "similarity", "rouge_l", "chrf", "ratings"]
 StudyStatus = Literal["planned", "running", "stopped", "interrupted", "failed", "answered"]
@@ -141,6 +141,7 @@ class Rating:
     guessed_left: str | None = None
     place: int | None = None
     rated_at: datetime | None = None
+    final: bool = False  # the rater has voted since, so that this vote cannot be taken back
 
 
 class StudyStore(Protocol):
@@ -178,8 +179,12 @@ class StudyStore(Protocol):
         """Does nothing when the arm has answered this question: the first answer counts. Raises UnknownStudy."""
         ...
 
-    def answers(self, study_id: str) -> list[StudyAnswer]:
-        """In the order in which they were made."""
+    def answers(self, study_id: str, question_id: str = "") -> list[StudyAnswer]:
+        """In the order in which they were made; of one question alone, if given."""
+        ...
+
+    def answered(self, study_id: str) -> set[tuple[str, str]]:
+        """The arms with the ids of the questions that they have answered completely."""
         ...
 
     def answer_counts(self, study_id: str) -> dict[str, int]:
@@ -216,8 +221,15 @@ class StudyStore(Protocol):
         Raises VoteError when there is none that is not final."""
         ...
 
-    def ratings(self, study_id: str) -> list[Rating]:
-        """All planned ones in their order, with the votes that are there."""
+    def ratings(self, study_id: str, rater: str = "") -> list[Rating]:
+        """All planned ones in their order, with the votes that are there; if given, those alone that this rater has
+        voted on or holds."""
+        ...
+
+    def rated_exchanges(self, study_id: str = "") -> list[Exchange]:
+        """The votes of one study, or of all, newest first: an exchange for each two arms' answers to a question, as if
+        they were a comparison. The first vote's sides are those of the pair; repetitions are left out, for they say
+        nothing new. Raises UnknownStudy."""
         ...
 
 

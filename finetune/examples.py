@@ -14,11 +14,11 @@ from core.errors import TrainingError
 from core.personal_data import redact
 from core.protocols import Retriever, Store, Templates
 from core.training import DataReport, Plan, Progress, Round
-from core.types import Passage, Template, TranscriptFilter, Turn
+from core.types import Passage, Template, Turn
 from finetune.data.findings import own_contacts, redacted
 from finetune.data.near_duplicates import matches
 from finetune.data.report import check_trainable, prepare
-from finetune.preferences import Rated, judgements, preferences
+from finetune.preferences import Rated, judgements, preferences, rated_exchanges
 from finetune.rows import preference_row, round_row, training_rows
 from finetune.train import GENERAL, OLD, TRAIN, VALIDATION
 
@@ -131,13 +131,12 @@ class Examples:
 
             rounds, left_out = read_rounds([Path(file) for file in plan.files], plan.columns or None)
         else:
-            exchanges = self.store.search(TranscriptFilter(rated=True))
-            found = (preferences if plan.method == "dpo" else judgements)(exchanges)
+            found = (preferences if plan.method == "dpo" else judgements)(rated_exchanges(self.store))
             rated = dict(enumerate(found, 1))
             rounds, left_out = [one.round(row) for row, one in rated.items()], {}
             if not rounds:
                 raise TrainingError(
-                    "There is no rating to learn from yet: compare answers and vote on the Compare page first."
+                    "There is no rating to learn from yet: vote on the Compare page or rate a study first."
                 )
         template = self.templates.get(plan.template or self.template)
 

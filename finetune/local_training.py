@@ -18,11 +18,10 @@ from core.errors import TrainingError
 from core.protocols import Store
 from core.settings import ROOT
 from core.training import DataReport, FileLook, Plan, Progress, Recipe, Run
-from core.types import TranscriptFilter
 from finetune.check_plan import check_plan
 from finetune.defaults import default_recipe
 from finetune.examples import Examples
-from finetune.preferences import judgements, preferences
+from finetune.preferences import judgements, preferences, rated_exchanges
 from finetune.run_folder import STATE, RunFolder, all_runs
 
 LEAST_FREE = 500 << 20  # bytes of disk before a run begins
@@ -57,7 +56,7 @@ class LocalTraining:
         return default_recipe(rows, hidden)
 
     def rated_pairs(self) -> tuple[int, str]:
-        exchanges = self.store.search(TranscriptFilter(rated=True))
+        exchanges = rated_exchanges(self.store)
         pairs, single = preferences(exchanges), judgements(exchanges)
         good = sum(one.chosen is not None for one in single)
         return len(pairs), (

@@ -1,9 +1,10 @@
-"""Ratings as examples: votes of blind and open comparisons, and thumbs, become preferences for DPO or KTO.
+"""Ratings as examples: votes of comparisons and of studies, and thumbs, become preferences for DPO or KTO.
 
 - A vote for a side prefers its answer. Several raters: the side with more votes; as many for both: no preference.
 - A tie says nothing about either answer and is left out.
 - Both bad: no preference for DPO; for KTO both answers are undesirable.
 - A thumb counts for KTO alone: up is desirable, down undesirable.
+- An answer that is desirable here and undesirable there says nothing to KTO, and none counts twice there.
 Answers that were stopped or failed, or say the same, are left out.
 """
 
@@ -13,8 +14,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from core.protocols import Store
 from core.training import Round
-from core.types import Answer, Exchange
+from core.types import Answer, Exchange, TranscriptFilter
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ class Rated:
         return Round(self.exchange.question.text, answer.text, tuple(history), row=row)
 
 
+def rated_exchanges(store: Store) -> list[Exchange]:
+    """Whatever has a vote or a thumb: of chats and comparisons, then of studies."""
+    return [*store.search(TranscriptFilter(rated=True)), *store.studies.rated_exchanges()]
+
+
 def preferences(exchanges: Iterable[Exchange]) -> list[Rated]:
     """The pairs with a better answer, for DPO."""
     return [rated for exchange in exchanges if (rated := _preferred(exchange))]
@@ -40,21 +47,22 @@ def preferences(exchanges: Iterable[Exchange]) -> list[Rated]:
 
 def judgements(exchanges: Iterable[Exchange]) -> list[Rated]:
     """Single answers that are desirable (`chosen`) or undesirable (`rejected`), for KTO."""
-    found = []
+    good: dict[str, Rated] = {}
+    bad: dict[str, Rated] = {}
     for exchange in exchanges:
         rated = _preferred(exchange)
-        good = {rated.chosen.id: rated.chosen} if rated and rated.chosen else {}
-        bad = {rated.rejected.id: rated.rejected} if rated and rated.rejected else {}
+        desirable = [rated.chosen] if rated and rated.chosen else []
+        undesirable = [rated.rejected] if rated and rated.rejected else []
         if _winner(exchange) == "both_bad":
-            bad |= {answer.id: answer for answer in _pair(exchange)}
+            undesirable += _pair(exchange)
         usable = {answer.id: answer for answer in exchange.answers if _usable(answer)}
         for thumb in exchange.thumbs:
             if thumb.answer_id in usable:
-                (good if thumb.value > 0 else bad)[thumb.answer_id] = usable[thumb.answer_id]
-        contested = good.keys() & bad.keys()
-        found += [Rated(exchange, answer, None) for key, answer in good.items() if key not in contested]
-        found += [Rated(exchange, None, answer) for key, answer in bad.items() if key not in contested]
-    return found
+                (desirable if thumb.value > 0 else undesirable).append(usable[thumb.answer_id])
+        good |= {answer.id: Rated(exchange, answer, None) for answer in desirable}
+        bad |= {answer.id: Rated(exchange, None, answer) for answer in undesirable}
+    contested = good.keys() & bad.keys()
+    return [rated for judged in (good, bad) for key, rated in judged.items() if key not in contested]
 
 
 def _preferred(exchange: Exchange) -> Rated | None:

@@ -50,7 +50,7 @@ def study_answer_row(answer: StudyAnswer, question: TestQuestion) -> dict[str, A
 
 def rating_row(rating: Rating) -> dict[str, Any]:
     """Nobody is NULL, which is no rater's name."""
-    return asdict(rating) | {"rater": rating.rater or None, "final": False}
+    return asdict(rating) | {"rater": rating.rater or None}
 
 
 def digest(arm: Arm | None, question: TestQuestion) -> str:

@@ -12,17 +12,18 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, RowMapping, Table, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from core.errors import AlreadyVoted, StudyError, UnknownStudy, VoteError
+from core.errors import StudyError, UnknownStudy, VoteError
 from core.studies import ExperimentKind, Rating, Study, StudyAnswer, StudyStatus, TestQuestion
-from core.types import Answer, Arm, now
+from core.types import Answer, Arm, Exchange, now
 from store import tables
 from store.database import transaction
 from store.failures import violated
-from store.free_ratings import free_for, held_by, last_vote_of
+from store.rated_exchanges import exchanges_of
+from store.rating_rows import change_held, first_free, first_rating, held_by, hold, last_place, last_vote_of, not_there
 from store.reading import BATCH
 from store.records import (
     answer_record,
@@ -44,6 +45,7 @@ NO_VOTE: dict[str, Any] = {
     "guessed_left": None,
     "place": None,
     "rated_at": None,
+    "final": False,
 }
 
 
@@ -116,11 +118,15 @@ class SqlStudyStore:
             except IntegrityError as error:
                 raise _unknown(answer.study_id) from error
 
-    def answers(self, study_id: str) -> list[StudyAnswer]:
-        of_study = select(tables.study_answers).where(tables.study_answers.c.study_id == study_id)
+    def answers(self, study_id: str, question_id: str = "") -> list[StudyAnswer]:
         with transaction(self._engine) as connection:
-            rows = connection.execute(of_study.order_by(tables.study_answers.c.seq)).mappings()
-            return [study_answer_record(row) for row in rows]
+            return _answers(connection, study_id, question_id)
+
+    def answered(self, study_id: str) -> set[tuple[str, str]]:
+        table = tables.study_answers.c
+        complete = select(table.arm_name, table.question_id).where(table.study_id == study_id)
+        with transaction(self._engine) as connection:
+            return set(connection.execute(complete.where(table.outcome == "complete")).tuples())
 
     def answer_counts(self, study_id: str) -> dict[str, int]:
         arm = tables.study_answers.c.arm_name
@@ -151,40 +157,52 @@ class SqlStudyStore:
         if not rater:
             raise VoteError("A rating needs the name of its rater; enter a name first.")
         with self._changing(study_id) as connection:
-            row = _first(connection, held_by(study_id, rater)) or _first(connection, free_for(study_id, rater, now()))
-            return None if row is None else _hold(connection, row, rater, until)
+            held = first_rating(connection, held_by(study_id, rater))
+            row = held or first_free(connection, study_id, rater, now())
+            return None if row is None else hold(connection, row, rater, until)
 
     def rate(self, rating: Rating) -> None:
         vote = {name: getattr(rating, name) for name in ("choice", "criteria", "comment", "guessed_left")}
         with self._changing(rating.study_id) as connection:
             earlier = last_vote_of(rating.study_id, rating.rater)
             connection.execute(update(tables.ratings).where(earlier).values(final=True))
-            place = _last_place(connection, rating.study_id) + 1
+            place = last_place(connection, rating.study_id) + 1
             taken = vote | {"place": place, "rated_at": now(), "reserved_until": None}
-            _change_held(connection, rating.id, rating.rater, taken)
+            change_held(connection, rating.id, rating.rater, taken)
 
     def skip(self, rating_id: str, rater: str) -> None:
         with self._writing() as connection:
             study_id = connection.scalar(select(tables.ratings.c.study_id).where(tables.ratings.c.id == rating_id))
             if study_id is None:
-                raise _not_there()
+                raise not_there()
             _lock(connection, study_id)
-            _change_held(connection, rating_id, rater, NOBODY)
+            change_held(connection, rating_id, rater, NOBODY)
             connection.execute(insert(tables.rating_skips).values(rating_id=rating_id, rater=rater))
 
     def undo(self, study_id: str, rater: str, until: datetime) -> Rating:
         with self._changing(study_id) as connection:
-            last = _first(connection, last_vote_of(study_id, rater))
+            last = first_rating(connection, last_vote_of(study_id, rater))
             if last is None:
                 raise VoteError("There is no vote to take back: it is only your last one that can be, and only once.")
             connection.execute(update(tables.ratings).where(held_by(study_id, rater)).values(NOBODY))
             connection.execute(update(tables.ratings).where(tables.ratings.c.id == last["id"]).values(NO_VOTE))
-            return _hold(connection, {**last, **NO_VOTE}, rater, until)
+            return hold(connection, {**last, **NO_VOTE}, rater, until)
 
-    def ratings(self, study_id: str) -> list[Rating]:
-        planned = select(tables.ratings).where(tables.ratings.c.study_id == study_id).order_by(tables.ratings.c.seq)
+    def ratings(self, study_id: str, rater: str = "") -> list[Rating]:
         with transaction(self._engine) as connection:
-            return [rating_record(row) for row in connection.execute(planned).mappings()]
+            return _ratings(connection, study_id, rater)
+
+    def rated_exchanges(self, study_id: str = "") -> list[Exchange]:
+        wanted = select(tables.studies).where(tables.studies.c.id == study_id) if study_id else select(tables.studies)
+        found: list[Exchange] = []
+        with transaction(self._engine) as connection:
+            rows = connection.execute(wanted.order_by(tables.studies.c.seq.desc())).mappings().all()
+            if study_id and not rows:
+                raise _unknown(study_id)
+            for row in rows:
+                if votes := [rating for rating in _ratings(connection, row["id"]) if rating.choice]:
+                    found += exchanges_of(_study(connection, row), _answers(connection, row["id"]), votes)
+        return found
 
     def _add_ratings(self, connection: Connection, planned: Sequence[Rating]) -> None:
         try:
@@ -226,6 +244,22 @@ def _study(connection: Connection, row: RowMapping) -> Study:
     return study_record(row, connection.execute(of_study.order_by(tables.study_questions.c.seq)).mappings().all())
 
 
+def _answers(connection: Connection, study_id: str, question_id: str = "") -> list[StudyAnswer]:
+    wanted = select(tables.study_answers).where(tables.study_answers.c.study_id == study_id)
+    if question_id:
+        wanted = wanted.where(tables.study_answers.c.question_id == question_id)
+    rows = connection.execute(wanted.order_by(tables.study_answers.c.seq)).mappings()
+    return [study_answer_record(row) for row in rows]
+
+
+def _ratings(connection: Connection, study_id: str, rater: str = "") -> list[Rating]:
+    wanted = select(tables.ratings).where(tables.ratings.c.study_id == study_id)
+    if rater:
+        wanted = wanted.where(tables.ratings.c.rater == rater)
+    rows = connection.execute(wanted.order_by(tables.ratings.c.seq)).mappings()
+    return [rating_record(row) for row in rows]
+
+
 def _question(connection: Connection, study_id: str, question_id: str) -> TestQuestion:
     of_study = tables.study_questions.c.study_id == study_id
     found = select(tables.study_questions).where(of_study, tables.study_questions.c.id == question_id)
@@ -243,41 +277,5 @@ def _complete_answers(connection: Connection, digests: Sequence[str]) -> Sequenc
     return connection.execute(found.order_by(tables.study_answers.c.seq)).mappings().all()
 
 
-def _last_place(connection: Connection, study_id: str) -> int:
-    """Of the study's votes. Places are counted, since a clock may be set back."""
-    of_study = select(func.max(tables.ratings.c.place)).where(tables.ratings.c.study_id == study_id)
-    return connection.scalar(of_study) or 0
-
-
-def _first(connection: Connection, conditions: ColumnElement[bool]) -> RowMapping | None:
-    """The first rating in order that meets the conditions."""
-    found = select(tables.ratings).where(conditions).order_by(tables.ratings.c.seq).limit(1)
-    return connection.execute(found).mappings().first()
-
-
-def _hold(connection: Connection, row: Mapping[Any, Any], rater: str, until: datetime) -> Rating:
-    held = {"rater": rater, "reserved_until": until}
-    connection.execute(update(tables.ratings).where(tables.ratings.c.id == row["id"]).values(held))
-    return rating_record({**row, **held})
-
-
-def _change_held(connection: Connection, rating_id: str, rater: str, values: Mapping[str, Any]) -> None:
-    """Raises VoteError unless this rater holds the rating; AlreadyVoted when it has its vote."""
-    its_row = tables.ratings.c.id == rating_id
-    held = update(tables.ratings).where(its_row, tables.ratings.c.rater == rater, tables.ratings.c.choice.is_(None))
-    if connection.execute(held.values(values)).rowcount:
-        return
-    row = connection.execute(select(tables.ratings).where(its_row)).mappings().first()
-    if row is None:
-        raise _not_there()
-    if row["choice"] is not None:
-        raise AlreadyVoted("This pair has its vote already; go on with the next.")
-    raise VoteError("This pair is not reserved for you any more; go on with the next.")
-
-
 def _unknown(study_id: str) -> UnknownStudy:
     return UnknownStudy(f"There is no study {study_id}.")
-
-
-def _not_there() -> VoteError:
-    return VoteError("There is no such pair to rate; go on with the next.")

@@ -257,7 +257,7 @@ ratings = Table(
     Column("guessed_left", CleanText),
     Column("place", Integer),
     Column("rated_at", Moment),
-    Column("final", Boolean, nullable=False),  # the rater has voted since, so that the vote cannot be taken back
+    Column("final", Boolean, nullable=False),
     UniqueConstraint("study_id", "place", name="ratings_study_id_place_key"),
     Index("ratings_study_id_rater_idx", "study_id", "rater"),
 )

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -17,8 +18,9 @@ from backends.engine.model import LocalModel
 from backends.retrieval import HybridRetriever
 from backends.templates import TemplateLibrary
 from core.errors import AdapterError, TrainingError
+from core.studies import Rating, Study, StudyAnswer, StudyArm, StudyPlan, TestQuestion
 from core.training import DataChoices, Plan, Recipe
-from core.types import Answer, Arm, Chat, Decoding, Pair, Question, Turn, Vote, new_id
+from core.types import Answer, Arm, ArmSpec, Chat, Decoding, Pair, Question, Turn, Vote, new_id, now
 from finetune.examples import Examples
 from finetune.local_training import LocalTraining
 from finetune.run_folder import LOG, RunFolder
@@ -331,6 +333,30 @@ def rated(store):
         pair = Pair(new_id(), question.id, good.id, bad.id)
         store.add_pair(pair)
         store.add_vote(Vote(new_id(), pair.id, "rater", "left"))
+
+
+def test_votes_of_studies_are_ratings_like_those_of_comparisons(training, plan, store, rated):
+    pairs, _ = training.rated_pairs()
+    arms = {name: Arm("bare", "tiny", "h", name, 1, "t", Decoding()) for name in ("polite", "rude")}
+    specs = tuple(StudyArm(name, ArmSpec("bare", name)) for name in arms)
+    questions = tuple(
+        TestQuestion(f"q{number}", "stock", None, "plain", f"Do you sell a {part}?", None, (), "Yes.")
+        for number, part in enumerate(PARTS)
+    )
+    study = Study(new_id(), StudyPlan("tone", "q.jsonl", specs, ("polite", "rude")), questions, arms)
+    asked = [Rating(new_id(), study.id, question.id, "polite", "rude") for question in questions]
+    store.studies.add(study, asked)
+    for name, said in (("polite", "With pleasure, rider: we sell"), ("rude", "Look it up")):
+        for question in questions:
+            answer = Answer(new_id(), question.id, text=f"{said} {question.question[14:-1]}.", outcome="complete")
+            store.studies.add_answer(StudyAnswer(study.id, name, replace(answer, arm=arms[name])))
+    while held := store.studies.reserve(study.id, "ann", now() + timedelta(minutes=1)):
+        store.studies.rate(replace(held, choice="left" if held.left == "polite" else "right"))
+    assert training.rated_pairs()[0] == pairs + len(PARTS)
+    report = training.report(replace(plan, adapter="rated", method="dpo", files=()))
+    assert report.rows == pairs + len(PARTS)
+    store.studies.remove(study.id)
+    assert training.rated_pairs()[0] == pairs
 
 
 @pytest.mark.parametrize("method", ["dpo", "kto"])

@@ -145,6 +145,15 @@ def test_a_veiled_exchange_holds_no_trace_of_its_arms(comparisons):
     assert veil(exchange) == exchange
 
 
+@pytest.mark.parametrize("wrong", [{"choice": "middle"}, {"criteria": {"tone": (1,)}}, {"guessed_left": "gpt"}])
+def test_what_is_no_vote_is_refused(comparisons, wrong):
+    chat_id = opened(comparisons)
+    list(comparisons.ask(chat_id, "Which?"))
+    with pytest.raises(VoteError, match="found"):
+        comparisons.vote(chat_id, "me", **{"choice": "left", **wrong})
+    assert not comparisons.store.chat(chat_id).locked
+
+
 @pytest.mark.parametrize(
     ("text", "plain"),
     [
@@ -152,6 +161,8 @@ def test_a_veiled_exchange_holds_no_trace_of_its_arms(comparisons):
         ("A [1][2] b [1, 2]", "A b"),
         ("1. One [3]\n2. Two  \n\n\n\nEnd", "1. One\n2. Two\n\nEnd"),
         ("Array[index] stays", "Array[index] stays"),
+        ("Two  spaces\tand  more", "Two spaces\tand more"),
+        ("- One\n  - indented \t  under it", "- One\n  - indented under it"),
     ],
 )
 def test_citations_and_uneven_space_are_taken_out(text, plain):

@@ -67,6 +67,23 @@ def test_answers_that_cannot_be_compared_are_no_preference(bad):
     assert pair_of(rated("left", answers=(LEFT, bad))) == []
 
 
+def test_what_is_judged_in_several_comparisons_counts_once_and_only_if_they_agree():
+    other = replace(RIGHT, id="o", text="Go away.")
+    against = replace(EXCHANGE, answers=(LEFT, other), pair=Pair("p2", "q", "l", "o"))
+    won = Vote("v", "p2", "rater", "left")
+    found = judgements([rated("left"), replace(against, votes=(won,))])
+    assert sorted(((one.chosen or one.rejected).id, one.chosen is not None) for one in found) == [
+        ("l", True),
+        ("o", False),
+        ("r", False),
+    ]
+    found = judgements([rated("left"), replace(against, votes=(replace(won, choice="right"),))])
+    assert sorted(((one.chosen or one.rejected).id, one.chosen is not None) for one in found) == [
+        ("o", True),
+        ("r", False),
+    ]
+
+
 def test_the_history_of_the_better_answers_lane_goes_with_it():
     (one,) = preferences([rated("left")])
     assert one.round(7).history == EXCHANGE.history["a"]
