@@ -7,6 +7,7 @@ python3 launch.py index docs/              make documents findable
 python3 launch.py data                     what transcripts are like, before training
 python3 launch.py train velomoor           train an adapter on transcripts
 python3 launch.py study                    which arm to use, with honest intervals
+python3 launch.py study new NAME --arms …  a study of your own; also list, run, show, report, export, remove
 python3 launch.py score velomoor --test FILE  how near its answers come to reference answers
 python3 launch.py export transcripts.jsonl what was said and how it was rated
 python3 launch.py keys make shop           a key for the HTTP API
@@ -22,8 +23,7 @@ import gc
 import os
 import subprocess
 import sys
-from dataclasses import fields
-from functools import partial
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,20 +32,24 @@ from core.errors import DuodeskError, StoreError
 from core.ports import free_port
 from core.settings import ROOT, Settings, load_settings
 from core.training import RunKind
-from core.types import ARM_NAMES, ArmSpec, TranscriptFilter
+from core.types import ARM_NAMES
 from finetune.command import add_arguments as add_training_arguments
-from study.command import add_score_arguments, add_study_arguments
+from study.command import add_study_arguments
+from study.score_command import add_score_arguments
 
 if TYPE_CHECKING:
     from backends.adapter_folder import AdapterFolder
     from backends.engine.model import LocalModel
     from core.parts import Parts
+    from core.protocols import Store
 
 
 def compose(settings: Settings) -> Parts:
     """Builds the parts and wires them together; nothing heavy loads yet. Raises DuodeskError."""
     from backends.chain import Chain
     from backends.chat_model import EngineChatModels
+    from backends.embedding import MiniLM
+    from backends.other_models import OtherModels
     from backends.retrieval import HybridRetriever
     from backends.templates import TemplateLibrary
     from core.comparison import Comparisons
@@ -54,6 +58,9 @@ def compose(settings: Settings) -> Parts:
     from finetune.examples import Examples
     from finetune.local_training import LocalTraining
     from store import open_store
+    from study.local_studies import LocalStudies
+    from study.questions import read_questions
+    from study.rating_queue import Ratings
 
     data = settings.path("data")
     try:
@@ -66,46 +73,50 @@ def compose(settings: Settings) -> Parts:
     store = open_store(settings.database_url)
     templates = TemplateLibrary(settings.path("prompts"), data / "template-versions")
     retriever = HybridRetriever(data / "index", settings.chunk_chars)
-    model = local_model(settings)
-    chain = Chain(EngineChatModels(model), templates, retriever, settings.company)
+    model = local_model(settings, store)
+    others = OtherModels(lambda source: EngineChatModels(local_model(replace(settings, model=source), store)))
+    chain = Chain(EngineChatModels(model), templates, retriever, settings.company, others)
     desk = Desk(store, chain, settings.max_message_chars, settings.slots + settings.queue)
-    runs = data / "runs"
-    texts = partial(test_questions, settings)
-    examples = Examples(model, templates, retriever, store, runs, settings.company, settings.template, texts)
+    runs, adapters = data / "runs", model.adapter_folder
+
+    def test_questions() -> list[str]:
+        return [one.question for one in read_questions(settings.path("questions"))] if settings.questions else []
+
+    examples = Examples(model, templates, retriever, store, runs, settings.company, settings.template, test_questions)
     training = LocalTraining(runs, model, examples, store)
+    ratings = Ratings(store.studies)
+    parts = (store.studies, ratings, chain, retriever, training, adapters)
+    studies = LocalStudies(*parts, MiniLM().embed_documents, data / "studies", settings.slots)
     comparisons = Comparisons(desk)
-    return Parts(settings, store, templates, retriever, model, desk, comparisons, model.adapter_folder, training)
+    return Parts(settings, store, templates, retriever, model, desk, comparisons, adapters, training, studies, ratings)
 
 
-def local_model(settings: Settings) -> LocalModel:
+def local_model(settings: Settings, store: Store) -> LocalModel:
     """The base model in use with its adapters; the weights load at the first use."""
     from backends.engine.model import EngineOptions, LocalModel
 
     options = EngineOptions(**{entry.name: getattr(settings, entry.name) for entry in fields(EngineOptions)})
     cache = settings.path("data") / "models"
-    return LocalModel(settings.model_source, adapter_folder(settings), cache, options)
+    return LocalModel(settings.model_source, adapter_folder(settings, store), cache, options)
 
 
-def adapter_folder(settings: Settings) -> AdapterFolder:
+def adapter_folder(settings: Settings, store: Store) -> AdapterFolder:
     """The adapters; what is imported must fit the base model in use."""
     from backends.adapter_folder import AdapterFolder
     from backends.folders import model_folder
     from finetune.run_folder import continued_by
+    from study.local_studies import study_with
 
     def needed_by(name: str) -> str:
         if name == settings.adapter:
             return "it is the one that the lora arms use unless another is chosen; set `adapter` to another one first."
         run = continued_by(settings.path("data") / "runs", name)
-        return f"the run '{run}' continues it; wait for its end or remove it first." if run else ""
+        if run:
+            return f"the run '{run}' continues it; wait for its end or remove it first."
+        study = study_with(store.studies, name)
+        return f"the study '{study}' has an arm with it; remove the study first." if study else ""
 
     return AdapterFolder(settings.path("adapters"), needed_by, lambda: model_folder(settings.model_source))
-
-
-def test_questions(settings: Settings) -> list[str]:
-    """The texts that no training may have seen. Raises QuestionsError."""
-    from study.references import question_texts
-
-    return question_texts(settings.path("questions")) if settings.questions else []
 
 
 def serve(settings: Settings, _: argparse.Namespace) -> int:
@@ -156,42 +167,18 @@ def index_knowledge(parts: Parts) -> None:
 
 def ask(settings: Settings, options: argparse.Namespace) -> int:
     """Answers one question in the terminal, streaming; it is stored like any other."""
+    from app import terminal
+
     parts = compose(settings)
     index_knowledge(parts)
-    chat = parts.desk.open_chat(owner="terminal")
-    shown = ""
-    spec = ArmSpec(options.arm, settings.template, settings.adapter)
-    for answer in parts.desk.ask(chat.id, options.question, spec):
-        print(answer.text[len(shown) :], end="", flush=True)
-        shown = answer.text
-    print()
-    if answer.error:
-        print(answer.error, file=sys.stderr)
-        return 1
-    for number, passage in enumerate(answer.passages, 1):
-        print(f"  [{number}] {passage.title} ({passage.source})")
-    print(
-        f"  {options.arm}, template {settings.template}: first token {answer.first_token_s or 0:.2f} s, "
-        f"total {answer.total_s:.2f} s, {answer.prompt_tokens} + {answer.new_tokens} tokens"
-    )
-    return 0
+    return terminal.ask(parts, options)
 
 
 def index(settings: Settings, options: argparse.Namespace) -> int:
     """Makes documents findable; a changed file replaces exactly its own passages."""
-    parts = compose(settings)
+    from app import terminal
 
-    def progress(done: int, total: int, name: str) -> None:
-        print(f"{done}/{total} {name}", flush=True)
-
-    report = parts.retriever.index([Path(path) for path in options.paths], progress)
-    counts = (
-        f"{kind}: {len(getattr(report, kind))}" for kind in ("added", "replaced", "unchanged", "removed", "failed")
-    )
-    print(f"Documents {', '.join(counts)}.")
-    for path, reason in report.failed:
-        print(f"{path}: {reason}", file=sys.stderr)
-    return 1 if report.failed else 0
+    return terminal.index(compose(settings), options)
 
 
 def data(settings: Settings, options: argparse.Namespace) -> int:
@@ -228,17 +215,15 @@ def _run(settings: Settings, options: argparse.Namespace, kind: RunKind) -> int:
 
 def study(settings: Settings, options: argparse.Namespace) -> int:
     """Answers test questions on each arm, grades the answers, and says which arm to use, or that it cannot be told."""
-    from study.command import run_study
-
     parts = compose(settings)
     index_knowledge(parts)
-    return run_study(parts, options)
+    return int(options.what(parts, options))
 
 
 def score(settings: Settings, options: argparse.Namespace) -> int:
     """Compares each arm's answers to test questions with the reference answers; the figures go on the card."""
     from backends.embedding import MiniLM
-    from study.command import run_score
+    from study.score_command import run_score
 
     parts = compose(settings)
     index_knowledge(parts)
@@ -247,15 +232,9 @@ def score(settings: Settings, options: argparse.Namespace) -> int:
 
 def export(settings: Settings, options: argparse.Namespace) -> int:
     """Writes every exchange to a .jsonl or .csv file."""
-    from core.comparison import veil
-    from core.export import to_csv, to_jsonl
+    from app import terminal
 
-    exchanges = [veil(exchange) for exchange in compose(settings).store.search(TranscriptFilter())]
-    write = to_csv if options.file.endswith(".csv") else to_jsonl
-    with Path(options.file).open("w", encoding="utf-8", newline="") as file:
-        file.writelines(write(exchanges))
-    print(f"{len(exchanges)} exchanges written to {options.file}.")
-    return 0
+    return terminal.export(compose(settings), options)
 
 
 def keys(settings: Settings, options: argparse.Namespace) -> int:
@@ -302,7 +281,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     command(index, "index").add_argument("paths", nargs="+", metavar="PATH", help="a document or a folder of them")
     for run in (data, train, learning_rate, sweep):
         add_training_arguments(command(run, run.__name__.replace("_", "-")), run.__name__)
-    add_study_arguments(command(study, "study"))
+    add_study_arguments(command(study, "study"), shared)
     add_score_arguments(command(score, "score"))
     command(export, "export").add_argument("file", help="a name that ends in .jsonl or .csv")
     add_key_arguments(command(keys, "keys"))

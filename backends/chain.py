@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
 from backends.endings import ended
-from core.errors import PromptTooLong, UnknownArm
+from core.errors import ModelNotFound, PromptTooLong, UnknownArm
 from core.protocols import Retriever, Templates
 from core.types import ARM_NAMES, Arm, ArmSpec, Decoding, Draft, Passage, Piece, Question, Template, Turn
 
@@ -15,13 +15,23 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
     from backends.chat_model import ChatModels
+    from backends.other_models import OtherModels
 
 
 class Chain:
     """Implements core.protocols.Backend."""
 
-    def __init__(self, models: ChatModels, templates: Templates, retriever: Retriever, company: str) -> None:
+    def __init__(
+        self,
+        models: ChatModels,
+        templates: Templates,
+        retriever: Retriever,
+        company: str,
+        others: OtherModels | None = None,
+    ) -> None:
+        """`models` are those over the base model in use, `others` gives those over any other one."""
         self.models = models
+        self.others = others
         self.templates = templates
         self.retriever = retriever
         self.company = company
@@ -34,31 +44,32 @@ class Chain:
         """
         if spec.name not in ARM_NAMES:
             raise UnknownArm(f"There is no arm '{spec.name}'; the arms are {', '.join(ARM_NAMES)}.")
+        models = self._models(spec.model)
         template = self.templates.get(spec.template)
         decoding = decoding or template.decoding
         adapter = spec.adapter if spec.uses_adapter else None
         if spec.uses_adapter and not adapter:
-            raise UnknownArm(f"The arm '{spec.name}' needs an adapter; choose one of: {self._adapters()}.")
+            raise UnknownArm(f"The arm '{spec.name}' needs an adapter; choose one of: {_adapters(models)}.")
         arm = Arm(
             name=spec.name,
-            model=self.models.name,
-            model_hash=self.models.hash,
+            model=models.name,
+            model_hash=models.hash,
             template=template.name,
             template_version=template.version,
             template_hash=template.hash,
             decoding=decoding,
             adapter=adapter,
-            adapter_hash=self.models.adapter_hash(adapter) if adapter else None,
+            adapter_hash=models.adapter_hash(adapter) if adapter else None,
             index_version=self.retriever.version if spec.uses_retrieval else None,
-            engine=self.models.runs_on(adapter),
+            engine=models.runs_on(adapter),
         )
         found = self.retriever.search(search_text(question), template.depth) if spec.uses_retrieval else []
-        model = self.models.chat_model(adapter, decoding)
-        prompt, passages = self._fit(model, template, question, found)
+        model = models.chat_model(adapter, decoding)
+        prompt, passages = self._fit(models.name, model, template, question, found)
         return Draft(arm, prompt, passages, ended(_pieces(model, prompt), decoding))
 
     def _fit(
-        self, model: BaseChatModel, template: Template, question: Question, found: Sequence[Passage]
+        self, name: str, model: BaseChatModel, template: Template, question: Question, found: Sequence[Passage]
     ) -> tuple[tuple[Turn, ...], tuple[Passage, ...]]:
         """The rendered prompt and the passages in it, shortened until the model can read it."""
         limit = (model.profile or {}).get("max_input_tokens")
@@ -75,12 +86,23 @@ class Chain:
                 passages = passages[:-1]
             else:
                 raise PromptTooLong(
-                    f"The message and its template take {tokens:,} tokens, but the model '{self.models.name}' reads "
+                    f"The message and its template take {tokens:,} tokens, but the model '{name}' reads "
                     f"{limit:,} beside its answer; shorten the message."
                 )
 
-    def _adapters(self) -> str:
-        return ", ".join(self.models.adapters()) or "none yet, train one first"
+    def _models(self, source: str) -> ChatModels:
+        """Raises ModelNotFound."""
+        if not source:
+            return self.models
+        if self.others is None:
+            raise ModelNotFound(f"The model '{source}' cannot be used: '{self.models.name}' is the only one here.")
+        found = self.others.get(source)
+        same = (found.name, found.hash) == (self.models.name, self.models.hash)
+        return self.models if same else found  # its weights are loaded once
+
+
+def _adapters(models: ChatModels) -> str:
+    return ", ".join(models.adapters()) or "none yet, train one first"
 
 
 def search_text(question: Question) -> str:

@@ -9,14 +9,13 @@ from typing import Any
 
 from benchmarks.measure import ratio
 from benchmarks.rows import Row, at_least
-from core.settings import ROOT, load_settings
-from core.studies import TestQuestion
-from core.types import ARM_NAMES, ArmSpec, Draft, Question
+from core.settings import load_settings
+from core.studies import StudyArm, StudyPlan, TestQuestion
+from core.types import ARM_NAMES, ArmSpec, Draft
 from launch import compose, index_knowledge
-from study.questions import read_questions
-from study.run import answer_all
+from study.asking import as_asked
+from study.questions import read_questions, spread
 
-QUESTIONS_FOLDER = ROOT / "knowledge/questions"
 QUESTIONS = 200
 SAMPLE = 10  # `generate` answers every tenth question only, or this would take half an hour
 BLOCKS = 4
@@ -64,24 +63,29 @@ class _Study:
         self.settings = load_settings({"data": str(scratch / "study-data"), "precision": precision})
         parts = compose(self.settings)
         index_knowledge(parts)
-        self._backend = parts.desk.backend
-        self._specs = [ArmSpec(name, self.settings.template, self.settings.adapter) for name in ARM_NAMES]
-        self._out = scratch / f"study-{precision}.jsonl"
-        questions = read_questions(QUESTIONS_FOLDER)[:QUESTIONS]
-        self.drafts = [((one.id, spec.name), self._draft(one, spec)) for one in questions for spec in self._specs]
+        self._parts = parts
+        arms = tuple(StudyArm(name, ArmSpec(name, self.settings.template, self.settings.adapter)) for name in ARM_NAMES)
+        questions = str(self.settings.path("questions"))
+        self._plan = StudyPlan("benchmark", questions, arms, ("lora+prompt", "prompt"), limit=QUESTIONS)
+        chosen = spread(read_questions(self.settings.path("questions")), QUESTIONS)
+        self.drafts = [((one.id, arm.name), self._draft(one, arm.spec)) for one in chosen for arm in arms]
         for _, draft in self.drafts[:4]:  # loads weights, adapter and embedding model
             list(draft.pieces)
-        self.drafts[:4] = [((questions[0].id, spec.name), self._draft(questions[0], spec)) for spec in self._specs]
+        self.drafts[:4] = [((chosen[0].id, arm.name), self._draft(chosen[0], arm.spec)) for arm in arms]
 
     def answer(self) -> tuple[float, dict[tuple[str, str], str]]:
         """Seconds for the whole study, and its answers by question and arm."""
-        self._out.unlink(missing_ok=True)
+        studies, store = self._parts.studies, self._parts.store.studies
+        study = studies.add(self._plan)
         start = time.perf_counter()
-        graded = answer_all(self._backend, QUESTIONS_FOLDER, self._specs, self._out, QUESTIONS, self.settings.slots)
-        return time.perf_counter() - start, {(one.question.id, one.arm): one.answer for one in graded}
+        studies.run(study.id)
+        seconds = time.perf_counter() - start
+        said = {(one.answer.question_id, one.arm): one.answer.text for one in store.answers(study.id)}
+        studies.remove(study.id)  # or the next run would take its answers over
+        return seconds, said
 
     def _draft(self, question: TestQuestion, spec: ArmSpec) -> Draft:
-        return self._backend.draft(Question(question.id, "study", question.question, question.history), spec)
+        return self._parts.desk.backend.draft(as_asked(question), spec)
 
 
 class _Reference:

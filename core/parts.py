@@ -8,6 +8,7 @@ from core.comparison import Comparisons
 from core.desk import Desk
 from core.protocols import Model, Retriever, Store, Templates
 from core.settings import Settings
+from core.studies import RatingQueue, Studies
 from core.training import Adapters, Training
 
 
@@ -24,3 +25,5 @@ class Parts:
     comparisons: Comparisons
     adapters: Adapters
     training: Training
+    studies: Studies
+    ratings: RatingQueue

@@ -332,6 +332,12 @@ class Studies(Protocol):
         """Raises UnknownStudy."""
         ...
 
+    def changes(self, study_id: str) -> str:
+        """What its arms are made of now that they were not when it was fixed, for people; '' when nothing is.
+
+        Raises UnknownStudy, and what the arms raise. Loads the models."""
+        ...
+
     def report_html(self, study_id: str) -> str:
         """The verdict page as a piece of HTML without scripts, which also looks right in the app."""
         ...

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
 from core.errors import TrainingError
+from core.locking import is_held
 from core.training import Columns, DataChoices, Plan, Recipe, Run, RunStatus
 from core.types import new_id
 
@@ -142,12 +143,7 @@ class RunFolder:
 
     def alive(self) -> bool:
         """Whether a process works on the run now. Any number of readers may ask at once."""
-        try:
-            file = (self.folder / "lock").open("rb")
-        except FileNotFoundError:
-            return False  # nobody has worked on it yet
-        with file:
-            return not _can_share(file)
+        return is_held(self.folder / "lock")
 
     def remove(self) -> None:
         """Gone at once and as a whole, whatever happens to the files. Raises OSError."""
@@ -209,25 +205,6 @@ def _known(kind: type[T], read: Mapping[str, Any]) -> T:
     """A record of what was read, without the fields that it does not have."""
     names = {entry.name for entry in dataclasses.fields(kind)}  # type: ignore[arg-type]
     return kind(**{name: value for name, value in read.items() if name in names})
-
-
-def _can_share(file: BinaryIO) -> bool:
-    """Whether nobody holds a file's lock for itself: FileLock takes it with flock, which knows shared locks as well."""
-    try:
-        import fcntl
-    except ImportError:  # not on Windows, where one reader at a time has to take the lock itself
-        lock = FileLock(file.name, timeout=0)
-        try:
-            lock.acquire()
-        except Timeout:
-            return False
-        lock.release()
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _now() -> str:

@@ -1,85 +1,81 @@
-"""Puts questions to arms, many at once, and keeps the answers in a file, so that a rerun goes on where one ended."""
+"""Puts questions to arms, many at once. Who asks keeps the answers: a study in the store, scores in a file."""
 
 from __future__ import annotations
 
-import json
+import contextlib
+import threading
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 
 from core.errors import DuodeskError
+from core.parallel import together
 from core.protocols import Backend
-from core.types import Answer, Arm, ArmName, ArmSpec, Passage, Question, Turn, new_id
+from core.studies import TestQuestion
+from core.types import Answer, ArmSpec, Question, new_id
 
-MEASURED = ("first_token_s", "total_s", "prompt_tokens", "new_tokens")
+BEAT_S = 0.2  # how often an answer under way gives a sign, so that it can be ended
 
 
 @dataclass(frozen=True)
-class Said:
-    """One arm's answer to one question; an answer that failed has an error and no text."""
+class Ask:
+    """A question for an arm, which has a name of its own in a study."""
 
+    arm: str
+    spec: ArmSpec
     question: Question
-    arm: ArmName
-    answer: Answer
 
-    @property
-    def text(self) -> str:
-        return self.answer.text
 
-    @property
-    def error(self) -> str:
-        return self.answer.error
+def as_asked(question: TestQuestion) -> Question:
+    """A test question as a backend takes it."""
+    return Question(question.id, "study", question.question, question.history)
 
 
 def ask_all(
-    backend: Backend, questions: Sequence[Question], specs: Sequence[ArmSpec], out: Path, at_once: int = 1
-) -> list[Said]:
-    """Answers each question once per arm, one JSON line each in `out`; in the order of the questions, then the arms.
+    backend: Backend, todo: Sequence[Ask], at_once: int = 1
+) -> Generator[tuple[Ask, Answer] | None, None, None]:
+    """Yields each answer as soon as it is complete, and None several times a second while some are under way.
 
-    Only answers made by exactly the present arms to exactly these words count: a new adapter, model, template or
-    index is asked anew. `at_once` answers are under way at a time. Those that failed are not kept: a rerun asks them
-    again. Raises DuodeskError when an arm cannot answer at all.
+    `at_once` answers are under way at a time. One that failed has outcome 'failed', an error and no text. Closing it
+    gives up what is under way, within about BEAT_S and a piece of text.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    arms = {spec.name: backend.draft(questions[0], spec).arm for spec in specs}  # nothing is generated
-    done = _read(out, questions, arms)
-    missing = [(question, spec) for question in questions for spec in specs if (question.id, spec.name) not in done]
-    started, before, total = time.perf_counter(), len(done), len(questions) * len(specs)
-    with out.open("a", encoding="utf-8") as file, ThreadPoolExecutor(at_once) as pool:
-        asking = [pool.submit(_ask, backend, question, spec) for question, spec in missing]
-        try:
-            for finished in as_completed(asking):
-                said = finished.result()
-                done[said.question.id, said.arm] = said
-                if said.error:
-                    continue
-                file.write(json.dumps(_row(said), ensure_ascii=False) + "\n")
-                file.flush()
-                if len(done) % 20 == 0 or len(done) == total:
-                    speed = (len(done) - before) / (time.perf_counter() - started)
-                    print(f"{len(done)}/{total} answers, {speed:.1f} a second", flush=True)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-    return [done[question.id, spec.name] for question in questions for spec in specs]
+    left, taking = iter(todo), threading.Lock()
+
+    def worker() -> Generator[tuple[Ask, Answer] | None, None, None]:
+        while task := _next(left, taking):
+            answer = yield from _answer(backend, task)
+            yield task, answer
+
+    workers = [(number, worker()) for number in range(min(at_once, len(todo)))]
+    with contextlib.closing(together(workers)) as asked:
+        for _, one in asked:
+            yield one
 
 
-def _ask(backend: Backend, question: Question, spec: ArmSpec) -> Said:
-    started, first, last = time.perf_counter(), None, None
+def _next(left: Iterator[Ask], taking: threading.Lock) -> Ask | None:
+    with taking:
+        return next(left, None)
+
+
+def _answer(backend: Backend, task: Ask) -> Generator[None, None, Answer]:
+    """Returns the answer; yields now and then while it is written."""
+    started, first, last, text = time.perf_counter(), None, None, ""
+    beat = started
     try:
-        draft = backend.draft(question, spec)
-        text = ""
-        for last in draft.pieces:
-            if first is None and last.text:
-                first = time.perf_counter() - started
-            text += last.text
+        draft = backend.draft(task.question, task.spec)
+        with contextlib.closing(draft.pieces):
+            for last in draft.pieces:
+                if first is None and last.text:
+                    first = time.perf_counter() - started
+                text += last.text
+                if time.perf_counter() - beat > BEAT_S:
+                    beat = time.perf_counter()
+                    yield
     except DuodeskError as error:
-        return Said(question, spec.name, Answer(new_id(), question.id, error=str(error)))
-    answer = Answer(
+        return Answer(new_id(), task.question.id, error=str(error))
+    return Answer(
         id=new_id(),
-        question_id=question.id,
+        question_id=task.question.id,
         arm=draft.arm,
         text=text.strip(),
         passages=draft.passages,
@@ -90,41 +86,3 @@ def _ask(backend: Backend, question: Question, spec: ArmSpec) -> Said:
         prompt_tokens=last.prompt_tokens if last else 0,
         new_tokens=last.new_tokens if last else 0,
     )
-    return Said(question, spec.name, answer)
-
-
-def _row(said: Said) -> dict[str, Any]:
-    answer = said.answer
-    return {
-        "question": said.question.id,
-        "asked": said.question.text,
-        "arm": said.arm,
-        "answer": answer.text,
-        "passages": [asdict(passage) for passage in answer.passages],
-        "prompt": [asdict(turn) for turn in answer.prompt],
-        **{name: getattr(answer, name) for name in MEASURED},
-        "identity": asdict(answer.arm) if answer.arm else None,
-    }
-
-
-def _read(out: Path, questions: Sequence[Question], arms: Mapping[ArmName, Arm]) -> dict[tuple[str, str], Said]:
-    """What an earlier run answered; a line from before prompts were kept cannot be graded and does not count."""
-    known = {(question.id, question.text): question for question in questions}
-    identities = {name: asdict(arm) for name, arm in arms.items()}
-    done: dict[tuple[str, str], Said] = {}
-    for line in out.read_text(encoding="utf-8").splitlines() if out.exists() else []:
-        row = json.loads(line)
-        question = known.get((row["question"], row.get("asked")))
-        if question and "prompt" in row and row["arm"] in arms and row.get("identity") == identities[row["arm"]]:
-            answer = Answer(
-                id=new_id(),
-                question_id=question.id,
-                arm=arms[row["arm"]],
-                text=row["answer"],
-                passages=tuple(Passage(**passage) for passage in row["passages"]),
-                prompt=tuple(Turn(**turn) for turn in row["prompt"]),
-                outcome="complete",
-                **{name: row[name] for name in MEASURED},
-            )
-            done[question.id, row["arm"]] = Said(question, row["arm"], answer)
-    return done

@@ -1,42 +1,56 @@
-"""The study in the terminal: what `launch.py study` and `score` ask for and print."""
+"""Studies in the terminal: what `launch.py study` asks for and prints."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import asdict
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
+from core.errors import StudyError
 from core.parts import Parts
-from core.settings import ROOT
-from core.types import ARM_NAMES, ArmName, ArmSpec
+from core.studies import EXPORTS, MEASURES, Study, StudyPlan, StudyView
+from core.types import ARM_NAMES, ArmName, now
+from study.arm_text import arm_text, read_arm, read_prices
 
-if TYPE_CHECKING:
-    from study.text_scores import Embed
-
-
-def add_study_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--margin",
-        type=points,
-        default=5,
-        help="the smallest difference that matters, in points of 100 (default: 5)",
-    )
-    _add_asking_arguments(parser, ARM_NAMES, "study")
+Command = Callable[[Parts, argparse.Namespace], int]
 
 
-def add_score_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", help="the adapter that the lora arms use")
-    parser.add_argument("--test", required=True, metavar="FILE", help="a .csv or .jsonl of questions and answers")
-    _add_asking_arguments(parser, ("bare", "lora"), "score")
+def add_study_arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+    """`shared` has the flags of the settings, which every word after `study` takes as well."""
+    parser.set_defaults(what=four_arms)
+    _add_plan_arguments(parser, ARM_NAMES)
+    words = parser.add_subparsers(metavar="what", title="studies by name (without any of these words: the four arms)")
 
+    def word(run: Command, name: str) -> argparse.ArgumentParser:
+        described = words.add_parser(name, help=run.__doc__, description=run.__doc__, parents=[shared])
+        described.set_defaults(what=run)
+        return described
 
-def _add_asking_arguments(parser: argparse.ArgumentParser, arms: Sequence[ArmName], name: str) -> None:
-    parser.add_argument("--arms", nargs="+", choices=ARM_NAMES, default=list(arms))
-    parser.add_argument("--limit", type=int, default=0, help="only this many questions, spread evenly; 0: all")
-    out = str(ROOT / f"data/{name}.jsonl")
-    parser.add_argument("--out", default=out, metavar="FILE", help="where answers go")
+    word(list_studies, "list")
+    new = word(new_study, "new")
+    new.add_argument("name", help="what the study is called; its questions are those of the setting `questions`")
+    _add_plan_arguments(new, ())
+    new.add_argument("--decides", nargs=2, metavar="ARM", help="is the first better than the second?")
+    new.add_argument("--measure", choices=MEASURES, help="what decides (default: facts where they are known)")
+    new.add_argument("--ratings", type=int, default=0, metavar="N", help="how many pairs people rate (default: 0)")
+    new.add_argument("--pairs", choices=("deciding", "all"), default="all", help="which arms are rated (default: all)")
+    new.add_argument("--twice", type=float, default=0.2, metavar="SHARE", help="rated by two people (default: 0.2)")
+    new.add_argument("--repeats", type=float, default=0.05, metavar="SHARE", help="shown again (default: 0.05)")
+    new.add_argument("--seed", type=int, default=1, metavar="N", help="for the order of the pairs (default: 1)")
+    new.add_argument("--prices", nargs="+", default=[], metavar="WHAT=PRICE", help="such as machine_hour=0.4 label=1")
+    for run, name in ((run_study, "run"), (stop_study, "stop"), (show_study, "show"), (remove_study, "remove")):
+        _add_name(word(run, name))
+    report = word(report_study, "report")
+    _add_name(report)
+    report.add_argument("--out", metavar="FILE", default="report.html", help="the page (default: report.html)")
+    export = word(export_study, "export")
+    _add_name(export)
+    export.add_argument("--kind", choices=EXPORTS, default="jsonl", help="what to write (default: jsonl)")
+    export.add_argument("--out", metavar="FOLDER", default=".", help="where to write it (default: here)")
 
 
 def points(text: str) -> int:
@@ -46,45 +60,229 @@ def points(text: str) -> int:
     return int(text)
 
 
+def four_arms(parts: Parts, options: argparse.Namespace) -> int:
+    """Asks the test questions of the settings on each arm and prints the verdict. The same once more goes on where it
+    ended, and asks only what is missing or has changed."""
+    moment = f"{now():%Y-%m-%d %H:%M:%S}"
+    plan = _plan(parts, options, f"{' '.join(options.arms)}, {moment}"[:80])
+    study = _same(parts, plan) or parts.studies.add(plan)
+    return _run(parts, study)
+
+
+def list_studies(parts: Parts, options: argparse.Namespace) -> int:
+    """All studies, the newest first."""
+    views = parts.studies.views()
+    for view in views:
+        done, total = sum(view.answered.values()), view.questions * len(view.study.plan.arms)
+        print(
+            f"{view.study.id[:8]}  {view.study.created_at:%Y-%m-%d %H:%M}  {view.study.status:<11} "
+            f"{done:>6,}/{total:<6,} answers {view.ratings.done:>5,}/{view.ratings.planned:<5,} ratings  "
+            f"{view.study.plan.name}"
+        )
+    if not views:
+        print("There is no study yet; make one with `study new NAME`, or run the four arms with `study`.")
+    return 0
+
+
+def new_study(parts: Parts, options: argparse.Namespace) -> int:
+    """Fixes a study: its questions, its arms, what decides, and which pairs are rated."""
+    plan = _plan(parts, options, options.name)
+    planned = parts.studies.planning(plan)
+    study = parts.studies.add(plan)
+    print(f"The study '{study.plan.name}' is fixed: {len(study.questions)} questions on {len(study.arms)} arms.")
+    if planned.detectable_score is not None:
+        print(
+            f"On {plan.measure} it finds differences from {100 * planned.detectable_score:.1f} points on (with a power "
+            f"of 80%); one of {100 * plan.margin:g} takes about {planned.questions_needed:,} questions."
+        )
+    if planned.detectable_rating is not None:
+        print(
+            f"Its {plan.ratings:,} ratings find differences from {100 * planned.detectable_rating:.1f} points of the "
+            f"win rate on; one of {100 * plan.margin:g} takes about {planned.ratings_needed:,} ratings."
+        )
+    _print_notes(study)
+    return 0
+
+
 def run_study(parts: Parts, options: argparse.Namespace) -> int:
-    """Asks the test questions of the settings on each arm, grades the answers and prints the verdict."""
-    from study.run import answer_all, print_shares
+    """Asks what is missing; Ctrl+C stops it and keeps what is answered."""
+    return _run(parts, _find(parts, options.name).study)
+
+
+def stop_study(parts: Parts, options: argparse.Namespace) -> int:
+    """Ends a study that another program runs; what is answered stays."""
+    parts.studies.stop(_find(parts, options.name).study.id)
+    return 0
+
+
+def show_study(parts: Parts, options: argparse.Namespace) -> int:
+    """What a study is made of and how it stands."""
+    view = _find(parts, options.name)
+    study, plan = view.study, view.study.plan
+    print(f"{plan.name} ({study.id})\n{study.status}: {study.message or 'nothing is asked yet'}")
+    print(f"{view.questions} questions of {plan.questions}")
+    for arm in plan.arms:
+        made = study.arms[arm.name]
+        print(f"  {arm.name:<20} {view.answered[arm.name]:>6,} answers  {arm_text(made)}")
+    print(
+        f"{plan.decides[0]} against {plan.decides[1]} decides, by {plan.measure}; margin {100 * plan.margin:g} points"
+    )
+    print(f"{view.ratings.done:,} of {view.ratings.planned:,} ratings. {view.ratings.enough}".rstrip())
+    _print_notes(study)
+    if study.status == "answered":
+        _print_result(parts, study)
+    return 0
+
+
+def report_study(parts: Parts, options: argparse.Namespace) -> int:
+    """Writes the verdict as one page of HTML."""
+    study, out = _find(parts, options.name).study, Path(options.out)
+    with tempfile.TemporaryDirectory() as folder:
+        page = parts.studies.export(study.id, "html", Path(folder)).read_bytes()
+    try:
+        out.write_bytes(page)
+    except OSError as error:
+        raise StudyError(f"The report cannot be written to {out}: {error.strerror}; choose another file.") from error
+    print(f"The report is written to {out}.")
+    return 0
+
+
+def export_study(parts: Parts, options: argparse.Namespace) -> int:
+    """Writes the page, the data, or the preference pairs."""
+    study = _find(parts, options.name).study
+    print(f"Written to {parts.studies.export(study.id, options.kind, Path(options.out))}.")
+    return 0
+
+
+def remove_study(parts: Parts, options: argparse.Namespace) -> int:
+    """Forgets a study with its answers and ratings."""
+    study = _find(parts, options.name).study
+    parts.studies.remove(study.id)
+    print(f"The study '{study.plan.name}' is removed.")
+    return 0
+
+
+def _add_plan_arguments(parser: argparse.ArgumentParser, arms: Sequence[ArmName]) -> None:
+    parser.add_argument(
+        "--arms",
+        nargs="+",
+        metavar="ARM",
+        default=list(arms),
+        required=not arms,
+        help="each [NAME=]CELL[:TEMPLATE[:ADAPTER[:MODEL]]], where CELL is bare, prompt, lora or lora+prompt and what "
+        "is left out comes from the settings" + (" (default: all four)" if arms else ""),
+    )
+    parser.add_argument(
+        "--margin",
+        type=points,
+        default=5,
+        help="the smallest difference that matters, in points of 100 (default: 5)",
+    )
+    parser.add_argument("--leaks", choices=("refuse", "keep"), default="refuse", help="arms that saw test questions")
+    add_limit(parser)
+
+
+def add_limit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--limit", type=int, default=0, help="only this many questions, spread evenly; 0: all")
+
+
+def _add_name(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME|ID", help="the study's name, or the beginning of its id")
+
+
+def _plan(parts: Parts, options: argparse.Namespace, name: str) -> StudyPlan:
+    """The plan that the flags describe. Raises StudyError, QuestionsError."""
+    settings = parts.settings
+    if not settings.questions:
+        raise StudyError("There are no test questions: give them with --questions FILE, or set `questions`.")
+    given: dict[str, Any] = vars(options)
+    questions = str(settings.path("questions"))
+    arms = tuple(read_arm(text, settings.template, settings.adapter) for text in options.arms)
+    names = [arm.name for arm in arms]
+    if not (decides := given.get("decides")):
+        if len(names) > 2 and "decides" in given:
+            raise StudyError(f"Say which comparison decides with --decides: two of {', '.join(names)}.")
+        both = ["lora+prompt", "prompt"]
+        decides = both if set(both) <= set(names) else names[:2]
+    return StudyPlan(
+        name=name,
+        questions=questions,
+        arms=arms,
+        decides=tuple(decides),
+        measure=given.get("measure") or parts.studies.look(questions).measures[0],
+        margin=options.margin / 100,
+        limit=options.limit,
+        leaks=options.leaks,
+        prices=read_prices(given.get("prices", [])),
+        **{what: given[what] for what in ("ratings", "pairs", "twice", "repeats", "seed") if what in given},
+    )
+
+
+def _same(parts: Parts, plan: StudyPlan) -> Study | None:
+    """The newest study of this very plan, questions and arms, whatever its name."""
+    from study.local_studies import chosen_questions
+
+    for view in parts.studies.views():
+        study = view.study
+        same = replace(study.plan, name=plan.name) == plan and list(study.questions) == chosen_questions(plan)
+        if same and not parts.studies.changes(study.id):
+            return study
+    return None
+
+
+def _find(parts: Parts, wanted: str) -> StudyView:
+    """Raises StudyError."""
+    views = parts.studies.views()
+    found = [view for view in views if view.study.plan.name == wanted] or [
+        view for view in views if view.study.id.startswith(wanted)
+    ]
+    if len(found) != 1:
+        names = ", ".join(f"'{view.study.plan.name}'" for view in views) or "none yet"
+        problem = "is more than one study" if found else "is no study"
+        raise StudyError(f"'{wanted}' {problem}; the studies are: {names}.")
+    return found[0]
+
+
+def _run(parts: Parts, study: Study) -> int:
+    parts.studies.run(study.id, _Line().show)
+    study = parts.studies.view(study.id).study
+    if study.status != "answered":
+        print(study.message, file=sys.stderr)
+        return 1
+    print(study.message)
+    _print_result(parts, study)
+    return 0
+
+
+def _print_result(parts: Parts, study: Study) -> None:
+    """How the arms did and which of them to use."""
+    from study.run import grade_all, print_shares
     from study.verdict import print_verdict, verdict
 
-    settings = parts.settings
-    specs = [ArmSpec(name, settings.template, settings.adapter) for name in options.arms]
-    questions, out = settings.path("questions"), Path(options.out)
-    graded = answer_all(parts.desk.backend, questions, specs, out, options.limit, settings.slots)
+    answers = parts.store.studies.answers(study.id)
+    cells: dict[str, str] = {arm.name: arm.spec.name for arm in study.plan.arms}
+    distinct = len(set(cells.values())) == len(cells)  # the verdict knows arms by their cells
+    by_arm = {
+        cell if distinct else name: {one.answer.question_id: one.answer for one in answers if one.arm == name}
+        for name, cell in cells.items()
+    }
+    graded = grade_all(study.questions, by_arm)
     print_shares(graded)
-    if len(specs) > 1 and len({one.question.id for one in graded if one.question.answerable}) > 1:
-        print_verdict(verdict(graded, options.margin / 100))
-    if any(spec.uses_adapter for spec in specs):
-        _warn_of_leaks(parts, settings.adapter, [one.question.question for one in graded])
-    return 0
+    if distinct and len({one.question.id for one in graded if one.question.facts}) > 1:
+        print_verdict(verdict(graded, study.plan.margin))
+    _print_notes(study)
 
 
-def run_score(parts: Parts, options: argparse.Namespace, embed: Embed) -> int:
-    """Compares each arm's answers with reference answers and notes the figures on the adapter's card."""
-    from study.references import read_references
-    from study.score import print_scores, score_arms
-
-    parts.adapters.card(options.name)  # an unknown adapter is told before anything is asked
-    settings, test = parts.settings, Path(options.test)
-    specs = [ArmSpec(name, settings.template, options.name) for name in options.arms]
-    scores = score_arms(parts.desk.backend, test, specs, embed, Path(options.out), options.limit, settings.slots)
-    print_scores(scores)
-    seen = _warn_of_leaks(parts, options.name, [one.question for one in read_references(test)])
-    parts.adapters.annotate(options.name, "scores", asdict(scores) | {"seen_in_training": seen})
-    return 0
+def _print_notes(study: Study) -> None:
+    for note in study.notes:
+        print(f"! {note}")
 
 
-def _warn_of_leaks(parts: Parts, adapter: str, questions: Sequence[str]) -> int:
-    """Says so when an adapter has seen test questions; returns how many of these."""
-    seen = parts.training.seen(adapter, questions)
-    kept = parts.adapters.card(adapter).get("leaks_kept") or 0
-    if seen or kept:
-        print(
-            f"! The adapter '{adapter}' was trained on rounds that nearly repeat test questions ({seen} of these "
-            f"{len(questions)}; {kept} kept when it was trained): what it is given here is partly memory."
-        )
-    return seen
+class _Line:
+    """Shows progress: one line that is written over in a terminal, else every twentieth answer."""
+
+    def show(self, done: int, total: int, sentence: str) -> None:
+        if sys.stdout.isatty():
+            print(f"\r\033[K{sentence}", end="\n" if done == total else "", flush=True)
+        elif done % 20 == 0 or done == total:
+            print(sentence, flush=True)

@@ -1,21 +1,14 @@
-"""Puts test questions to arms and counts the answers whose facts are right.
-
-The full study comes with its own issue.
-"""
+"""Grades the answers of arms and counts those whose facts are right."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from core.protocols import Backend
 from core.studies import TestQuestion
-from core.types import Answer, ArmName, ArmSpec, Question
-from study.asking import ask_all
+from core.types import Answer
 from study.grading.grade import Grade, evidence_for, grade
 from study.grading.unsupported import Evidence
-from study.questions import read_questions
 
 
 @dataclass(frozen=True)
@@ -23,7 +16,7 @@ class Graded:
     """One arm's answer to one test question, graded."""
 
     question: TestQuestion
-    arm: ArmName
+    arm: str
     answer: Answer
     grade: Grade
 
@@ -38,24 +31,18 @@ class Graded:
         return any(passage.source == self.question.article for passage in self.answer.passages)
 
 
-def answer_all(
-    backend: Backend, path: Path, specs: Sequence[ArmSpec], out: Path, limit: int = 0, at_once: int = 1
-) -> list[Graded]:
-    """Answers each question of a file or folder once per arm, as study.asking does, and grades the answers.
+def grade_all(questions: Sequence[TestQuestion], answers: Mapping[str, Mapping[str, Answer]]) -> list[Graded]:
+    """The answers of each arm, by question's id, with their grades; in the order of the questions, then the arms.
 
-    Grades are made anew at each run, so that a better grader needs no new answers. Raises QuestionsError.
+    Grades are made anew each time, so that a better grader needs no new answers.
     """
-    every = read_questions(path)
-    questions = every[:: max(1, len(every) // limit)][:limit] if limit else every
-    asked = [Question(question.id, "study", question.question, question.history) for question in questions]
-    said = ask_all(backend, asked, specs, out, at_once)
-    passages = {passage.text for one in said for passage in one.answer.passages}
-    known = Evidence([*(question.reference for question in every), *sorted(passages)])
+    passages = {passage.text for given in answers.values() for one in given.values() for passage in one.passages}
+    known = Evidence([*(question.reference for question in questions), *sorted(passages)])
     graded = []
-    for place, question in enumerate(questions):
-        mine = said[place * len(specs) : (place + 1) * len(specs)]
-        evidence = evidence_for(question, [one.answer for one in mine], known)
-        graded += [Graded(question, one.arm, one.answer, grade(question, one.answer, evidence)) for one in mine]
+    for question in questions:
+        mine = {arm: given[question.id] for arm, given in answers.items() if question.id in given}
+        evidence = evidence_for(question, list(mine.values()), known)
+        graded += [Graded(question, arm, answer, grade(question, answer, evidence)) for arm, answer in mine.items()]
     return graded
 
 

@@ -8,10 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from core.errors import QuestionsError
 from core.protocols import Backend
-from core.types import ArmSpec, Question, now
-from study.asking import ask_all
-from study.references import Reference, read_references
+from core.studies import TestQuestion
+from core.types import ArmSpec, now
+from study.answer_file import ask_into_file
+from study.asking import as_asked
+from study.questions import read_questions, spread
 from study.statistics.clusters import bootstrap_mean
 from study.statistics.estimate import Estimate
 from study.statistics.paired import bootstrap_difference
@@ -48,17 +51,16 @@ def score_arms(
 ) -> Scores:
     """Asks the questions of a test file on each arm and scores the answers; `limit` rows, spread evenly, or all.
 
-    Answers are kept in `out`, as study.asking does; a nearest answer is looked for among all references of the file.
-    Raises QuestionsError, and DuodeskError when an arm cannot answer at all.
+    Answers are kept in `out`, as study.answer_file does; a nearest answer is looked for among all references of the
+    file. Raises QuestionsError, and DuodeskError when an arm cannot answer at all.
     """
-    pool = read_references(test)
-    chosen = [pool[place * len(pool) // limit] for place in range(limit)] if 0 < limit < len(pool) else pool
-    questions = [Question(one.id, "score", one.question) for one in chosen]
-    said = ask_all(backend, questions, specs, out, at_once)
-    rows = {
-        spec.name: score_answers([one.text for one in said if one.arm == spec.name], chosen, embed, pool)
-        for spec in specs
-    }
+    pool = read_questions(test)
+    chosen = spread(pool, limit)
+    if not all(one.reference for one in pool):
+        raise QuestionsError(f"{test} has questions without a reference answer; give each one, or leave them out.")
+    said = ask_into_file(backend, [as_asked(one) for one in chosen], specs, out, at_once)
+    answers = {spec.name: [said[one.id, spec.name] for one in chosen] for spec in specs}
+    rows = {arm: score_answers([one.text for one in given], chosen, embed, pool) for arm, given in answers.items()}
     first, *others = rows
     return Scores(
         date=now().isoformat(timespec="seconds"),
@@ -66,8 +68,8 @@ def score_arms(
         test_hash=_hash(chosen),
         rows=len(chosen),
         template=specs[0].template,
-        failed={arm: sum(bool(one.error) for one in said if one.arm == arm) for arm in rows},
-        error=next((one.error for one in said if one.error), ""),
+        failed={arm: sum(bool(one.error) for one in given) for arm, given in answers.items()},
+        error=next((one.error for one in said.values() if one.error), ""),
         arms={
             arm: {metric: bootstrap_mean(values) for metric, values in scores.items()} for arm, scores in rows.items()
         },
@@ -97,6 +99,6 @@ def _cell(value: Estimate, sign: str) -> str:
     return f"{value.mean:{sign}.3f} [{value.low:{sign}.3f}, {value.high:{sign}.3f}]".rjust(23)
 
 
-def _hash(references: Sequence[Reference]) -> str:
-    rows = [asdict(one) for one in references]
+def _hash(questions: Sequence[TestQuestion]) -> str:
+    rows = [asdict(one) for one in questions]
     return hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()[:12]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from study.references import Reference
+from core.studies import TestQuestion
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +20,7 @@ Embed = Callable[[list[str]], Any]  # texts -> unit vectors [texts, size]
 
 
 def score_answers(
-    answers: Sequence[str], references: Sequence[Reference], embed: Embed, pool: Sequence[Reference] = ()
+    answers: Sequence[str], references: Sequence[TestQuestion], embed: Embed, pool: Sequence[TestQuestion] = ()
 ) -> dict[str, np.ndarray]:
     """All scores [answers] by the names in METRICS; `nearest_topic_share` is absent where no reference has a topic.
 
@@ -32,10 +32,10 @@ def score_answers(
     said = np.array([bool(answer.strip()) for answer in answers])
     pairs = list(zip(answers, references, strict=True))
     vectors = np.asarray(embed(list(answers)), np.float32)
-    known = np.asarray(embed([one.answer for one in references]), np.float32)
+    known = np.asarray(embed([one.reference for one in references]), np.float32)
     scores = {
-        "rouge_l": np.array([rouge_l(answer, reference.answer) for answer, reference in pairs]),
-        "chrf": np.array([chrf(answer, reference.answer) for answer, reference in pairs]),
+        "rouge_l": np.array([rouge_l(answer, one.reference) for answer, one in pairs]),
+        "chrf": np.array([chrf(answer, one.reference) for answer, one in pairs]),
         "similarity": (vectors * known).sum(axis=1) * said,
     }
     if any(one.topic for one in pool):
@@ -66,7 +66,7 @@ def chrf(answer: str, reference: str) -> float:
 
 
 def nearest_topic(
-    vectors: np.ndarray, references: Sequence[Reference], embed: Embed, pool: Sequence[Reference]
+    vectors: np.ndarray, references: Sequence[TestQuestion], embed: Embed, pool: Sequence[TestQuestion]
 ) -> np.ndarray:
     """For each answer [answers, size], 1 where the answer in `pool` that is nearest to it, its own reference aside,
     has the topic of its reference, else 0."""
@@ -74,7 +74,7 @@ def nearest_topic(
     from sklearn.neighbors import NearestNeighbors
 
     search = NearestNeighbors(n_neighbors=min(2, len(pool)), metric="cosine", algorithm="brute")
-    found = search.fit(np.asarray(embed([one.answer for one in pool]), np.float32)).kneighbors(
+    found = search.fit(np.asarray(embed([one.reference for one in pool]), np.float32)).kneighbors(
         vectors, return_distance=False
     )
     others = [[pool[place] for place in row if pool[place] != own] for row, own in zip(found, references, strict=True)]

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from core.studies import TestQuestion
-from core.types import ArmSpec, Passage, Question, Turn
+from core.types import ArmSpec, Passage, Turn
+from study.asking import as_asked
 from study.grading.facts import FactCheck, check_facts, declines
 from study.questions import read_questions
 from study.run import share
@@ -67,7 +68,7 @@ class Evaluation:
 
     def drafted(self, question: TestQuestion, spec: ArmSpec) -> tuple[Chat, tuple[Passage, ...]]:
         """What the application sends to the model for a question on an arm."""
-        draft = self.parts.desk.backend.draft(Question(question.id, "eval", question.question, question.history), spec)
+        draft = self.parts.desk.backend.draft(as_asked(question), spec)
         return as_chat(draft.prompt), draft.passages
 
     def rendered(self, template: str, text: str, history: Sequence[Turn], passages: Sequence[Passage]) -> Chat:

@@ -1,0 +1,53 @@
+"""Scores in the terminal: what `launch.py score` asks for and prints."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.parts import Parts
+from core.settings import ROOT
+from core.types import ARM_NAMES, ArmSpec
+from study.command import add_limit
+
+if TYPE_CHECKING:
+    from study.text_scores import Embed
+
+
+def add_score_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", help="the adapter that the lora arms use")
+    parser.add_argument("--test", required=True, metavar="FILE", help="a .csv or .jsonl of questions and answers")
+    parser.add_argument("--arms", nargs="+", choices=ARM_NAMES, default=["bare", "lora"])
+    add_limit(parser)
+    out = str(ROOT / "data/score.jsonl")
+    parser.add_argument("--out", default=out, metavar="FILE", help="where answers go")
+
+
+def run_score(parts: Parts, options: argparse.Namespace, embed: Embed) -> int:
+    """Compares each arm's answers with reference answers and notes the figures on the adapter's card."""
+    from study.questions import read_questions
+    from study.score import print_scores, score_arms
+
+    parts.adapters.card(options.name)  # an unknown adapter is told before anything is asked
+    settings, test = parts.settings, Path(options.test)
+    specs = [ArmSpec(name, settings.template, options.name) for name in options.arms]
+    scores = score_arms(parts.desk.backend, test, specs, embed, Path(options.out), options.limit, settings.slots)
+    print_scores(scores)
+    seen = _warn_of_leaks(parts, options.name, [one.question for one in read_questions(test)])
+    parts.adapters.annotate(options.name, "scores", asdict(scores) | {"seen_in_training": seen})
+    return 0
+
+
+def _warn_of_leaks(parts: Parts, adapter: str, questions: Sequence[str]) -> int:
+    """Says so when an adapter has seen test questions; returns how many of these."""
+    seen = parts.training.seen(adapter, questions)
+    kept = parts.adapters.card(adapter).get("leaks_kept") or 0
+    if seen or kept:
+        print(
+            f"! The adapter '{adapter}' was trained on rounds that nearly repeat test questions ({seen} of these "
+            f"{len(questions)}; {kept} kept when it was trained): what it is given here is partly memory."
+        )
+    return seen
