@@ -284,7 +284,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     add_study_arguments(command(study, "study"), shared)
     add_score_arguments(command(score, "score"))
     command(export, "export").add_argument("file", help="a name that ends in .jsonl or .csv")
-    add_key_arguments(command(keys, "keys"))
+    add_key_arguments(command(keys, "keys"), shared)
     testing = command(test, "test")
     testing.add_argument("pytest", nargs=argparse.REMAINDER, help="arguments for pytest")
     return parser.parse_args(argv)

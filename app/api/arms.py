@@ -20,9 +20,14 @@ class Arms:
         settings = self.parts.settings
         adapters = self.parts.model.adapters()
         arms = [name for name in ARM_NAMES if not _adapted(name) or settings.adapter in adapters]
-        found = [*arms, *(f"{arm}:{template}" for template in self.parts.templates.names() for arm in arms)]
         adapted = [name for name in ARM_NAMES if _adapted(name)]
-        return [*found, *(f"{arm}:{settings.template}:{adapter}" for adapter in adapters for arm in adapted)]
+        templates = [name for name in self.parts.templates.names() if name != settings.template]
+        others = [name for name in adapters if name != settings.adapter]
+        return [
+            *arms,
+            *(f"{arm}:{template}" for template in templates for arm in arms),
+            *(f"{arm}:{settings.template}:{adapter}" for adapter in others for arm in adapted),
+        ]
 
     def spec(self, model: str) -> ArmSpec:
         """The arm that a model's name stands for. Raises ApiError."""

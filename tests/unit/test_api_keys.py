@@ -20,7 +20,7 @@ def keys(store):
 
 def command(keys, *words):
     parser = argparse.ArgumentParser()
-    add_key_arguments(parser)
+    add_key_arguments(parser, argparse.ArgumentParser(add_help=False))
     return run_keys(keys, parser.parse_args(words))
 
 
