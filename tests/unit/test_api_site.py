@@ -1,5 +1,6 @@
 """The API over a backend that says what it is told to: who is let in, how failures are told, what is kept."""
 
+import asyncio
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from app.api import add_routes
+from app.api.stream import EventStream
 from core.api_keys import make_key
 from core.errors import ModelNotFound, PromptTooLong, StoreError, UnknownTemplate
 from core.settings import Settings
@@ -357,3 +359,34 @@ def test_the_openapi_page_tells_the_api_alone_and_its_own_errors(client):
     statuses = {status for path in page["paths"].values() for one in path.values() for status in one["responses"]}
     assert statuses == {"200", "400", "401", "404", "413", "429", "500", "503"}
     assert "HTTPValidationError" not in page["components"]["schemas"]
+
+
+def test_a_caller_who_hangs_up_while_an_event_is_sent_stops_the_answer_too():
+    closed = []
+
+    async def growing():
+        try:
+            yield "an answer"
+        finally:
+            closed.append(True)
+
+    async def content():
+        yield b"data: 1\n\n"
+        yield b"data: 2\n\n"
+
+    async def hang_up():
+        sending, source = asyncio.Event(), growing()
+        await anext(source)
+
+        async def receive():
+            await sending.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(_):
+            sending.set()
+            await asyncio.sleep(60)
+
+        await EventStream(content(), source)({"type": "http", "asgi": {"spec_version": "2.3"}}, receive, send)
+
+    asyncio.run(hang_up())
+    assert closed
