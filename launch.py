@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from core.parts import Parts
     from core.protocols import Store
 
+INTERRUPTED = 130  # the exit code of what Ctrl+C ended
+
 
 def compose(settings: Settings) -> Parts:
     """Builds the parts and wires them together; nothing heavy loads yet. Raises DuodeskError."""
@@ -306,11 +308,17 @@ def main(argv: list[str]) -> int:
         return 1
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
-        return 130
+        return INTERRUPTED
 
 
 if __name__ == "__main__":
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    if (
+        code == INTERRUPTED
+    ):  # a model's threads may be in the midst of a step, and Python's orderly end would crash them
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)

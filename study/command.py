@@ -15,6 +15,7 @@ from core.parts import Parts
 from core.studies import EXPORTS, MEASURES, Study, StudyPlan, StudyView
 from core.types import ARM_NAMES, ArmName, now
 from study.arm_text import arm_text, read_arm, read_prices
+from study.check_plan import LONGEST_NAME
 
 Command = Callable[[Parts, argparse.Namespace], int]
 
@@ -63,8 +64,7 @@ def points(text: str) -> int:
 def four_arms(parts: Parts, options: argparse.Namespace) -> int:
     """Asks the test questions of the settings on each arm and prints the verdict. The same once more goes on where it
     ended, and asks only what is missing or has changed."""
-    moment = f"{now():%Y-%m-%d %H:%M:%S}"
-    plan = _plan(parts, options, f"{' '.join(options.arms)}, {moment}"[:80])
+    plan = _plan(parts, options, f"{now():%Y-%m-%d %H:%M:%S} {' '.join(options.arms)}"[:LONGEST_NAME])
     study = _same(parts, plan) or parts.studies.add(plan)
     return _run(parts, study)
 
@@ -244,7 +244,8 @@ def _find(parts: Parts, wanted: str) -> StudyView:
 
 
 def _run(parts: Parts, study: Study) -> int:
-    parts.studies.run(study.id, _Line().show)
+    parts.studies.run(study.id, _show)
+    print("\r\033[K" if sys.stdout.isatty() else "", end="")
     study = parts.studies.view(study.id).study
     if study.status != "answered":
         print(study.message, file=sys.stderr)
@@ -252,6 +253,14 @@ def _run(parts: Parts, study: Study) -> int:
     print(study.message)
     _print_result(parts, study)
     return 0
+
+
+def _show(done: int, total: int, sentence: str) -> None:
+    """One line that is written over in a terminal, else every twentieth answer."""
+    if sys.stdout.isatty():
+        print(f"\r\033[K{sentence}", end="", flush=True)
+    elif done % 20 == 0 or done == total:
+        print(sentence, flush=True)
 
 
 def _print_result(parts: Parts, study: Study) -> None:
@@ -276,13 +285,3 @@ def _print_result(parts: Parts, study: Study) -> None:
 def _print_notes(study: Study) -> None:
     for note in study.notes:
         print(f"! {note}")
-
-
-class _Line:
-    """Shows progress: one line that is written over in a terminal, else every twentieth answer."""
-
-    def show(self, done: int, total: int, sentence: str) -> None:
-        if sys.stdout.isatty():
-            print(f"\r\033[K{sentence}", end="\n" if done == total else "", flush=True)
-        elif done % 20 == 0 or done == total:
-            print(sentence, flush=True)

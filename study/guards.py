@@ -74,18 +74,9 @@ def leaks(
     retriever: Retriever,
 ) -> list[str]:
     """A sentence for each adapter that has learnt from test questions, and for an index that holds some of them."""
-    told = []
     used = dict.fromkeys(arm.spec.adapter for arm in arms if arm.spec.uses_adapter and arm.spec.adapter)
-    for adapter in used:
-        seen = training.seen(adapter, [question.question for question in questions])
-        kept = adapters.card(adapter).get("leaks_kept") or 0
-        if seen:
-            told.append(
-                f"The adapter '{adapter}' was trained on rounds that nearly repeat {seen} of the {len(questions)} "
-                "test questions: what it is given for these is partly memory."
-            )
-        elif kept:
-            told.append(f"The adapter '{adapter}' was trained on {kept} rounds that nearly repeat a test question.")
+    texts = [question.question for question in questions]
+    told = [sentence for adapter in used if (sentence := learnt(adapter, texts, training, adapters)[1])]
     if any(arm.spec.uses_retrieval for arm in arms):
         found = in_index(questions, retriever)
         if found:
@@ -95,6 +86,19 @@ def leaks(
                 f"for word ({', '.join(found[:3])}{more}): arms with passages can copy these."
             )
     return told
+
+
+def learnt(adapter: str, questions: Sequence[str], training: Training, adapters: Adapters) -> tuple[int, str]:
+    """How many of the questions an adapter has seen in training as far as that is kept, and a sentence on it: '' when
+    it has learnt from no test question at all. Raises UnknownAdapter."""
+    seen = training.seen(adapter, questions)
+    kept = adapters.card(adapter).get("leaks_kept") or 0
+    if not seen and not kept:
+        return 0, ""
+    return seen, (
+        f"The adapter '{adapter}' was trained on rounds that nearly repeat test questions ({seen} of these "
+        f"{len(questions)}; {kept} kept when it was trained): what it is given here is partly memory."
+    )
 
 
 def in_index(questions: Sequence[TestQuestion], retriever: Retriever) -> list[str]:

@@ -90,13 +90,13 @@ class LocalStudies:
 
     def run(self, study_id: str, progress: Progress | None = None) -> None:
         """`progress` is called on another thread. Ctrl+C ends the run like `stop`, and is raised again."""
-        thread = self._begin(study_id, progress)
+        ended = self._begin(study_id, progress)
         try:
-            while thread.is_alive():
-                thread.join(BEAT_S)
+            while not ended.wait(BEAT_S):
+                pass
         except KeyboardInterrupt:
             self.stop(study_id)
-            thread.join()
+            ended.wait()
             raise
 
     def stop(self, study_id: str) -> None:
@@ -143,7 +143,7 @@ class LocalStudies:
 
         return ReportTools(self.embed, self.adapters.card)
 
-    def _begin(self, study_id: str, progress: Progress | None = None) -> threading.Thread:
+    def _begin(self, study_id: str, progress: Progress | None = None) -> threading.Event:
         study = self.store.study(study_id)
         self._check_index(study.plan)
         return self.runner.start(study, progress)

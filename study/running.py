@@ -7,7 +7,7 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -16,7 +16,7 @@ from core.errors import DuodeskError, StudyError
 from core.locking import is_held
 from core.protocols import Backend
 from core.studies import Study, StudyAnswer, StudyStatus, StudyStore
-from core.types import new_id
+from core.types import Answer, new_id
 from study.asking import Ask, as_asked, ask_all
 from study.guards import check_unchanged, identities
 
@@ -38,22 +38,23 @@ class StudyRunner:
         self.at_once = at_once
         self._running: dict[str, _Run] = {}
 
-    def start(self, study: Study, progress: Progress | None = None) -> threading.Thread:
-        """Begins and returns the thread that goes on. Raises StudyError when it runs or an arm has changed, and what
-        the arms raise; then nothing has begun."""
+    def start(self, study: Study, progress: Progress | None = None) -> threading.Event:
+        """Begins, goes on in a thread, and returns what is set when that has ended. Raises StudyError when it runs or
+        an arm has changed, and what the arms raise; then nothing has begun."""
         lock = self._take(study)
         try:
             self._stop_file(study.id).unlink(missing_ok=True)
-            taken_over = self._take_over(study)
-            run = _Run(self.store, self.backend, study, self._missing(study), taken_over, progress)
+            known = self._known(study)
+            missing = self._missing(study, known)
+            run = _Run(self.store, self.backend, study, known, missing, progress)
             self.store.say(study.id, "running")
         except BaseException:
             lock.release()
             raise
         self._running[study.id] = run
-        thread = threading.Thread(target=self._work, args=(run, lock), name=f"study {study.id}", daemon=True)
-        thread.start()
-        return thread
+        ended = threading.Event()  # a thread's own `join` cannot be trusted after Ctrl+C
+        threading.Thread(target=self._work, args=(run, lock, ended), name=f"study {study.id}", daemon=True).start()
+        return ended
 
     def runs(self, study_id: str) -> bool:
         """Whether this or another process runs it now."""
@@ -73,7 +74,7 @@ class StudyRunner:
         run = self._running.get(study_id)
         return run.seconds_left if run else None
 
-    def _work(self, run: _Run, lock: FileLock) -> None:
+    def _work(self, run: _Run, lock: FileLock, ended: threading.Event) -> None:
         study_id = run.study.id
         status: StudyStatus = "failed"
         try:
@@ -91,24 +92,22 @@ class StudyRunner:
             self._running.pop(study_id, None)
             self._stop_file(study_id).unlink(missing_ok=True)
             lock.release()
+            ended.set()
 
-    def _take_over(self, study: Study) -> int:
+    def _known(self, study: Study) -> list[StudyAnswer]:
         """Answers that the same arms gave to the same words in earlier studies, unless they were drawn at random."""
         done = self.store.answered(study.id)
-        found = 0
+        known = []
         for name, arm in study.arms.items():
             missing = [question for question in study.questions if (name, question.id) not in done]
-            if not missing or arm.decoding.temperature > 0:
-                continue
-            for question_id, answer in self.store.same_answers(arm, missing).items():
-                same = dataclasses.replace(answer, id=new_id(), question_id=question_id)
-                self.store.add_answer(StudyAnswer(study.id, name, same))
-                found += 1
-        return found
+            if missing and not arm.decoding.temperature:
+                same = self.store.same_answers(arm, missing)
+                known += [StudyAnswer(study.id, name, dataclasses.replace(one, id=new_id())) for one in same.values()]
+        return known
 
-    def _missing(self, study: Study) -> list[Ask]:
+    def _missing(self, study: Study, known: Sequence[StudyAnswer]) -> list[Ask]:
         """What is still to be asked. Raises StudyError when an arm that has to answer is not what it was."""
-        done = self.store.answered(study.id)
+        done = self.store.answered(study.id) | {(one.arm, one.answer.question_id) for one in known}
         missing = [
             Ask(arm.name, arm.spec, as_asked(question))
             for question in study.questions
@@ -141,65 +140,74 @@ class StudyRunner:
 
 
 class _Run:
-    """One run over the `missing` answers of a study."""
+    """One run over what a study lacks: answers that are `known` from earlier studies, and those that are `missing`."""
 
     def __init__(
         self,
         store: StudyStore,
         backend: Backend,
         study: Study,
+        known: Sequence[StudyAnswer],
         missing: Sequence[Ask],
-        taken_over: int,
         progress: Progress | None,
     ) -> None:
         self.store = store
         self.backend = backend
         self.study = study
+        self.known = known
         self.missing = missing
-        self.taken_over = f" ({taken_over:,} of them from earlier studies)" if taken_over else ""
         self.total = len(study.questions) * len(study.plan.arms)
-        self.answered = 0
+        self.done = self.total - len(missing) - len(known)
+        self.seconds_left: float | None = None
         self._started = time.monotonic()
+        self._asked = 0
+        self._errors: list[str] = []
         self._progress = progress
 
-    @property
-    def done(self) -> int:
-        return self.total - len(self.missing) + self.answered
-
-    @property
-    def seconds_left(self) -> float | None:
-        if not self.answered:
-            return None
-        return (time.monotonic() - self._started) / self.answered * (len(self.missing) - self.answered)
-
     def answer(self, at_once: int, stopped: Callable[[], bool]) -> tuple[StudyStatus, str]:
-        """Asks, keeps what is answered, and says how it ended. Raises StudyError when an arm changes meanwhile."""
-        errors = []
-        self._tell()
+        """Keeps what is known, asks the rest, and says how it ended. Raises StudyError when an arm has changed."""
+        with contextlib.closing(self._work(at_once)) as working:
+            for _ in working:
+                if self.done < self.total and stopped():
+                    return "stopped", f"Stopped after {self._sentence}."
+        if self._errors:
+            return "failed", (
+                f"{len(self._errors):,} of {self.total:,} answers are missing; run the study again to ask for them. "
+                f"The first error: {self._errors[0]}"
+            )
+        return "answered", f"All {self.total:,} answers are there{self._taken_over}."
+
+    def _work(self, at_once: int) -> Generator[None, None, None]:
+        """Yields several times a second."""
+        for known in self.known:
+            self._keep(known)
+            yield
+        self._started = time.monotonic()
         with contextlib.closing(ask_all(self.backend, self.missing, at_once)) as asking:
             for one in asking:
                 if one:
-                    task, answer = one
-                    if answer.arm is None or answer.error:
-                        errors.append(answer.error)
-                    else:
-                        check_unchanged(self.study.arms, {task.arm: answer.arm})
-                        self.store.add_answer(StudyAnswer(self.study.id, task.arm, answer))
-                        self.answered += 1
-                        self._tell()
-                if stopped():
-                    return "stopped", f"Stopped after {self._sentence}."
-        if errors:
-            return "failed", (
-                f"{len(errors):,} of {self.total:,} answers are missing; run the study again to ask for them. The "
-                f"first error: {errors[0]}"
-            )
-        return "answered", f"All {self.total:,} answers are there{self.taken_over}."
+                    self._hear(*one)
+                yield
 
-    def _tell(self) -> None:
+    def _hear(self, task: Ask, answer: Answer) -> None:
+        self._asked += 1
+        self.seconds_left = (time.monotonic() - self._started) / self._asked * (len(self.missing) - self._asked)
+        if answer.arm is None or answer.error:
+            self._errors.append(answer.error)
+        else:
+            check_unchanged(self.study.arms, {task.arm: answer.arm})
+            self._keep(StudyAnswer(self.study.id, task.arm, answer))
+
+    def _keep(self, answer: StudyAnswer) -> None:
+        self.store.add_answer(answer)
+        self.done += 1
         if self._progress:
             self._progress(self.done, self.total, self._sentence)
 
     @property
     def _sentence(self) -> str:
-        return f"{self.done:,} of {self.total:,} answers{self.taken_over}"
+        return f"{self.done:,} of {self.total:,} answers{self._taken_over}"
+
+    @property
+    def _taken_over(self) -> str:
+        return f" ({len(self.known):,} of them from earlier studies)" if self.known else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +27,7 @@ def add_score_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_score(parts: Parts, options: argparse.Namespace, embed: Embed) -> int:
     """Compares each arm's answers with reference answers and notes the figures on the adapter's card."""
+    from study.guards import learnt
     from study.questions import read_questions
     from study.score import print_scores, score_arms
 
@@ -36,18 +36,9 @@ def run_score(parts: Parts, options: argparse.Namespace, embed: Embed) -> int:
     specs = [ArmSpec(name, settings.template, options.name) for name in options.arms]
     scores = score_arms(parts.desk.backend, test, specs, embed, Path(options.out), options.limit, settings.slots)
     print_scores(scores)
-    seen = _warn_of_leaks(parts, options.name, [one.question for one in read_questions(test)])
+    questions = [one.question for one in read_questions(test)]
+    seen, warning = learnt(options.name, questions, parts.training, parts.adapters)
+    if warning:
+        print(f"! {warning}")
     parts.adapters.annotate(options.name, "scores", asdict(scores) | {"seen_in_training": seen})
     return 0
-
-
-def _warn_of_leaks(parts: Parts, adapter: str, questions: Sequence[str]) -> int:
-    """Says so when an adapter has seen test questions; returns how many of these."""
-    seen = parts.training.seen(adapter, questions)
-    kept = parts.adapters.card(adapter).get("leaks_kept") or 0
-    if seen or kept:
-        print(
-            f"! The adapter '{adapter}' was trained on rounds that nearly repeat test questions ({seen} of these "
-            f"{len(questions)}; {kept} kept when it was trained): what it is given here is partly memory."
-        )
-    return seen

@@ -98,7 +98,8 @@ def test_score_prints_each_arm_and_their_difference_and_keeps_them_on_the_card(f
         (["study", "--questions", "/no/such/file"], {}, "No test questions found"),
         (["train", "velomoor"], {}, "exists already"),
         (["score", "nonesuch", "--test", "test.csv"], {}, "There is no adapter 'nonesuch'"),
-        (["score", "velomoor", "--test", "/no/such/test.csv"], {}, "cannot be read: No such file"),
+        (["score", "velomoor", "--test", "/no/such/test.csv"], {}, "No test questions found"),
+        (["study", "show", "nonesuch"], {}, "'nonesuch' is no study; the studies are: none yet"),
     ],
 )
 def test_a_mistake_gets_one_sentence_and_no_stack_trace(folder, arguments, environ, says):

@@ -93,9 +93,7 @@ def launch(settings, *words):
 def test_a_study_that_is_killed_in_the_middle_goes_on_and_asks_nothing_twice(settings, parts):
     study = parts.studies.add(plan(settings, ArmSpec("prompt", "plain"), ArmSpec("lora", "plain", "mine")))
     running = launch(settings, "run", "which")
-    deadline = time.monotonic() + 60
-    while sum(parts.studies.view(study.id).answered.values()) < 8 and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for_answers(parts, study.id, 8)
     assert parts.studies.view(study.id).study.status == "running"
     with pytest.raises(StudyError, match="is running already"):
         parts.studies.start(study.id)
@@ -118,12 +116,24 @@ def test_a_study_that_is_killed_in_the_middle_goes_on_and_asks_nothing_twice(set
     assert all(one.answer.arm == study.arms[one.arm] for one in answers)
 
 
+def test_ctrl_c_stops_a_study_at_once_and_keeps_what_is_answered(settings, parts):
+    study = parts.studies.add(plan(settings, ArmSpec("prompt", "plain"), ArmSpec("lora", "plain", "mine")))
+    running = launch(settings, "run", "which")
+    wait_for_answers(parts, study.id, 4)
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=20)
+    assert (running.returncode, err.strip()) == (130, "Stopped.")
+    view = parts.studies.view(study.id)
+    assert view.study.status == "stopped" and view.study.message.startswith("Stopped after")
+    assert 4 <= sum(view.answered.values()) < 2 * COUNT
+
+
 def test_a_changed_template_is_refused_and_a_new_study_takes_the_other_arms_answers_over(settings, parts, tmp_path):
     other = TEMPLATE.format(name="other")
     (tmp_path / "prompts/other.yaml").write_text(other)
     specs = ArmSpec("bare", "plain"), ArmSpec("prompt", "other")
     study = parts.studies.add(plan(settings, *specs, limit=4))
-    launch(settings, "run", "which").communicate()
+    parts.studies.run(study.id)
     assert parts.studies.view(study.id).answered == {"bare": 4, "prompt": 4}
     fresh = parts.studies.add(plan(settings, *specs, name="fresh", limit=6))
     parts.templates.save("other", other.replace("work for", "love"), "warmer")
@@ -215,6 +225,13 @@ def test_the_arms_asked_again_are_the_same_study_until_one_changes(parts, capsys
     parts.templates.save("plain", TEMPLATE.format(name="plain").replace("work for", "love"), "warmer")
     out, studies = say()
     assert len(studies) == 2 and "All 12 answers are there." in out
+
+
+def wait_for_answers(parts, study_id, count):
+    deadline = time.monotonic() + 100
+    while sum(parts.studies.view(study_id).answered.values()) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 class Counting:

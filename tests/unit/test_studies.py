@@ -259,7 +259,7 @@ def test_two_names_of_one_arm_are_refused(studies, plan):
 
 def test_an_adapter_that_has_seen_test_questions_is_refused_or_said_with_every_result(studies, around, plan):
     around.seen_questions = 2
-    with pytest.raises(StudyError, match="'velomoor' was trained on rounds that nearly repeat 2 of the 3"):
+    with pytest.raises(StudyError, match="'velomoor' was trained on .* \(2 of these 3;"):
         studies.add(plan)
     study = studies.add(replace(plan, leaks="keep"))
     assert len(study.notes) == 1 and "partly memory" in study.notes[0]
@@ -373,4 +373,4 @@ def test_a_running_study_says_how_long_it_will_take(studies, backend, plan):
     assert studies.view(study.id).seconds_left is None
     left = []
     studies.run(study.id, lambda done, total, sentence: left.append(studies.view(study.id).seconds_left))
-    assert left[0] is None and left[-1] == 0
+    assert left[0] > 0 and left[-1] == 0
