@@ -387,6 +387,6 @@ def test_a_caller_who_hangs_up_while_an_event_is_sent_stops_the_answer_too():
             await asyncio.sleep(60)
 
         await EventStream(content(), source)({"type": "http", "asgi": {"spec_version": "2.3"}}, receive, send)
+        assert closed, "not before the garbage collector or the end of the loop"
 
     asyncio.run(hang_up())
-    assert closed
