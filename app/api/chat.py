@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.arms import Arms
+from app.api.asked import ChatRequest
 from app.api.callers import Caller
 from app.api.errors import ApiError, failed_answer
 from app.api.replies import Gone, Told, whole
 from app.api.stream import EventStream, events
-from app.api.wire import ChatRequest
 from core.parts import Parts
 from core.types import ArmSpec, Decoding
 

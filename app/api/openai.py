@@ -10,11 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.arms import Arms
+from app.api.asked import ChatRequest
 from app.api.body_limit import BodyLimit
 from app.api.callers import Caller, Callers
 from app.api.chat import ChatCompletions
 from app.api.errors import add_handlers
-from app.api.wire import ArmModel, ArmModels, ChatCompletion, ChatCompletionChunk, ChatRequest, Problems
+from app.api.wire import ArmModel, ArmModels, ChatCompletion, ChatCompletionChunk, Problems
 from core.parts import Parts
 
 ABOUT = "Duodesk's arms as models of OpenAI's chat completions. docs/api.md tells what is different."

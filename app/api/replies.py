@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+from app.api.asked import ChatRequest
 from app.api.wire import (
     ArmIdentity,
     ChatCompletion,
     ChatCompletionChunk,
-    ChatRequest,
     Choice,
     ChunkChoice,
     Delta,

@@ -11,9 +11,10 @@ from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from app.api.asked import ChatRequest
 from app.api.errors import BUG, ApiError, api_error, failed_answer
 from app.api.replies import Chunks, Gone, Told
-from app.api.wire import ChatRequest, Problems
+from app.api.wire import Problems
 from core.errors import DuodeskError
 
 log = logging.getLogger(__name__)

@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
+from app.api.asked import ChatRequest
 from app.api.errors import wrong_field
-from app.api.wire import ChatRequest
 from core.types import Turn
 
 ASKED = [{"role": "user", "content": "Where is my bike?"}]
