@@ -14,6 +14,7 @@ python3 launch.py export transcripts.jsonl what was said and how it was rated
 python3 launch.py forget VISITOR           removes a visitor's data, or one chat's
 python3 launch.py purge                    removes what is older than keep_days
 python3 launch.py audit                    who removed data, and when
+python3 launch.py keys make shop           a key for the HTTP API
 python3 launch.py test                     all checks and tests
 
 `--help` needs nothing installed: only the standard library is imported before a command runs.
@@ -33,6 +34,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.access.command import add_arguments as add_account_arguments
+from app.api.keys_command import add_key_arguments
 from core.errors import DuodeskError, SettingsError, StoreError
 from core.ports import free_port
 from core.settings import ROOT, Settings, load_settings
@@ -98,7 +100,7 @@ def compose(settings: Settings) -> Parts:
 
     others = OtherModels(other_models)
     chain = Chain(EngineChatModels(model), templates, retriever, settings.company, others)
-    desk = Desk(store, chain, settings.max_message_chars)
+    desk = Desk(store, chain, settings.max_message_chars, settings.slots + settings.queue)
     runs, adapters = data / "runs", model.adapter_folder
 
     def test_questions() -> list[str]:
@@ -330,6 +332,14 @@ def audit(settings: Settings, _: argparse.Namespace) -> int:
     return 0
 
 
+def keys(settings: Settings, options: argparse.Namespace) -> int:
+    """Keys for the HTTP API: makes, lists and revokes them. One that is revoked is refused at once, everywhere."""
+    from app.api.keys_command import run_keys
+    from store import open_store
+
+    return run_keys(open_store(settings.database_url).api_keys, options)
+
+
 def test(_: Settings, options: argparse.Namespace) -> int:
     """Runs ruff, mypy and pytest; extra arguments go to pytest."""
     checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], ["pytest", *options.pytest])
@@ -375,6 +385,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     purging = command(purge, "purge")
     purging.add_argument("--studies", action="store_true", help="also studies that are as old, with their ratings")
     command(audit, "audit")
+    add_key_arguments(command(keys, "keys"), shared)
     testing = command(test, "test")
     testing.add_argument("pytest", nargs=argparse.REMAINDER, help="arguments for pytest")
     return parser.parse_args(argv)

@@ -23,6 +23,10 @@ class InvalidMessage(DuodeskError):
     """A chat message that cannot be answered: empty or far too long."""
 
 
+class Busy(DuodeskError):
+    """Too many answers are under way to begin another one."""
+
+
 class UnknownArm(DuodeskError):
     """There is no such cell in the 2x2."""
 
@@ -85,6 +89,10 @@ class UnknownChat(StoreError):
 
 class UnknownVisitor(StoreError):
     """Nobody has asked or rated anything under this name."""
+
+
+class ApiKeyError(DuodeskError):
+    """An API key cannot be made or revoked as asked."""
 
 
 class VoteError(DuodeskError):

@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from core.api_keys import ApiKeyStore
 from core.errors import DuodeskError
 from core.personal_data import contacts, redact
 from core.privacy import PrivacyStore
@@ -116,8 +117,15 @@ class RedactingStore:
     def privacy(self) -> PrivacyStore:
         return self._store.privacy
 
+    @property
+    def api_keys(self) -> ApiKeyStore:
+        return self._store.api_keys
+
     def add_chat(self, chat: Chat) -> None:
-        self._store.add_chat(replace(chat, title=_Redactor(self.own).copy(chat.title)))
+        redactor = _Redactor(self.own)
+        opening = tuple(Turn(turn.role, redactor.text(turn.text)) for turn in chat.opening)
+        self._store.add_chat(replace(chat, title=redactor.copy(chat.title), opening=opening))
+        _count(self.privacy, redactor)
 
     def rename_chat(self, chat_id: str, title: str) -> None:
         self._store.rename_chat(chat_id, _Redactor(self.own).copy(title))
@@ -127,6 +135,15 @@ class RedactingStore:
         recorded = self._store.add_question(replace(question, text=redactor.text(question.text)))
         _count(self.privacy, redactor)
         return recorded
+
+    def continue_chat(self, question: Question) -> bool:
+        """What is on record has been redacted, so that only a history that is too can be found the same."""
+        redactor = _Redactor(self.own)
+        history = tuple(Turn(turn.role, redactor.copy(turn.text)) for turn in question.history)
+        if not self._store.continue_chat(replace(question, text=redactor.text(question.text), history=history)):
+            return False
+        _count(self.privacy, redactor)
+        return True
 
     def add_answer(self, answer: Answer) -> None:
         redactor = _Redactor(self.own)
@@ -177,17 +194,13 @@ class RedactingStore:
 
 
 class RedactingStudyStore:
-    """Implements core.studies.StudyStore around another one. A study's questions are the company's and stay."""
+    """Implements core.studies.StudyStore around another one. A study's questions are the company's and stay, and so do
+    the answers: no customer is in them, and an address that a model invented is graded as what it is."""
 
     def __init__(self, store: StudyStore, privacy: PrivacyStore, own: Own) -> None:
         self._store = store
         self._privacy = privacy
         self._own = own
-
-    def add_answer(self, answer: StudyAnswer) -> None:
-        redactor = _Redactor(self._own)
-        self._store.add_answer(replace(answer, answer=redactor.answer(answer.answer)))
-        _count(self._privacy, redactor)
 
     def rate(self, rating: Rating) -> None:
         redactor = _Redactor(self._own)
@@ -216,6 +229,9 @@ class RedactingStudyStore:
 
     def keep_experiment(self, study_id: str, kind: ExperimentKind, content: Mapping[str, Any]) -> None:
         self._store.keep_experiment(study_id, kind, content)
+
+    def add_answer(self, answer: StudyAnswer) -> None:
+        self._store.add_answer(answer)
 
     def answers(self, study_id: str, question_id: str = "") -> list[StudyAnswer]:
         return self._store.answers(study_id, question_id)

@@ -45,6 +45,7 @@ class Settings:
     device: str = setting("auto", "where the model runs: auto, cpu or cuda (cuda: by torch)")
     threads: int = setting(0, "processor threads for the model; 0: all cores")
     slots: int = setting(16, "answers that are written at the same time; more wait in line")
+    queue: int = setting(64, "answers that may wait in line beside those; questions beyond are turned away")
     context: int = setting(8192, "most tokens of prompt and answer together, where the model reads so many")
     prefix_cache_mb: int = setting(256, "memory for the beginnings of prompts already read, in MB; 0: none kept")
     adapters: str = setting("adapters", "folder that holds one folder per LoRA adapter")
@@ -158,6 +159,7 @@ def _check_ranges(settings: Settings) -> None:
         ("port", 1, 65535),
         ("threads", 0, 1024),
         ("slots", 1, 256),
+        ("queue", 0, 10_000),
         ("context", 256, 1_000_000),
         ("prefix_cache_mb", 0, 1_000_000),
         ("keep_days", 0, 36_500),

@@ -25,6 +25,7 @@ max-width: 30rem; padding: 0 1rem; }} a {{ color: inherit; }}</style></head>
 <body><p>{why}</p><p><a href="/">To the chat</a> · <a href="/login">Sign in as somebody else</a></p></body></html>"""
 COOKIE = "duodesk_session"
 ACCOUNT = "duodesk_account"  # where the rest of the site finds who is asking, in the scope
+KEYED, KEYED_PREFIX = ("/v1", "/metrics", "/openapi.json"), "/v1/"  # programs come with a key, which the API checks
 LARGEST_EVENT = 8 << 20  # bytes that a page sends for one event
 LARGEST_UPLOAD = 1 << 30
 SESSIONS_KEPT = 10_000
@@ -59,7 +60,7 @@ class Gate:
         if scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1008})
-        elif scope["type"] != "http" or scope["path"].startswith("/v1/"):  # the API has its own keys
+        elif scope["type"] != "http" or scope["path"] in KEYED or scope["path"].startswith(KEYED_PREFIX):
             await self.app(scope, receive, send)
         else:
             await self._http(scope, receive, send)

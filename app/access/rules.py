@@ -47,8 +47,6 @@ def role_of_address(path: str) -> Role | None:
     """What an address beside the pages takes, None when it is not served."""
     if path.startswith("/source/"):
         return "visitor"
-    if path == "/metrics":
-        return "owner"
     if not path.startswith(GRADIO):
         return None
     rest = path.removeprefix(GRADIO).rstrip("/")
