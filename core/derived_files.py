@@ -83,10 +83,13 @@ def _lines(file: Path) -> Iterator[tuple[str, list[str]]]:
     """Each line as it stands, with its texts. A row of CSV may take several lines."""
     with file.open(encoding="utf-8", errors="surrogateescape", newline="") as lines:
         if file.suffix == ".csv":
-            csv.field_size_limit(sys.maxsize)  # answers may be long
-            remembered = _Remembering(lines)
-            for row in csv.reader(remembered):
-                yield remembered.taken(), [cell.removeprefix("'") for cell in row]
+            usual = csv.field_size_limit(sys.maxsize)  # answers may be long; the limit is the whole program's
+            try:
+                remembered = _Remembering(lines)
+                for row in csv.reader(remembered):
+                    yield remembered.taken(), [cell.removeprefix("'") for cell in row]
+            finally:
+                csv.field_size_limit(usual)
             return
         for line in lines:
             try:
