@@ -8,8 +8,13 @@ python3 launch.py data                     what transcripts are like, before tra
 python3 launch.py train velomoor           train an adapter on transcripts
 python3 launch.py study                    which arm to use, with honest intervals
 python3 launch.py study new NAME --arms …  a study of your own; also list, run, show, report, export, remove
+python3 launch.py study curve NAME         how many examples fine-tuning needs; also few-shot, shift
 python3 launch.py score velomoor --test FILE  how near its answers come to reference answers
 python3 launch.py export transcripts.jsonl what was said and how it was rated
+python3 launch.py forget VISITOR           removes a visitor's data, or one chat's
+python3 launch.py purge                    removes what is older than keep_days
+python3 launch.py audit                    who removed data, and when
+python3 launch.py keys make shop           a key for the HTTP API
 python3 launch.py test                     all checks and tests
 
 `--help` needs nothing installed: only the standard library is imported before a command runs.
@@ -19,14 +24,18 @@ from __future__ import annotations
 
 import argparse
 import gc
+import getpass
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.errors import DuodeskError, StoreError
+from app.access.command import add_arguments as add_account_arguments
+from app.api.keys_command import add_key_arguments
+from core.errors import DuodeskError, SettingsError, StoreError
 from core.ports import free_port
 from core.settings import ROOT, Settings, load_settings
 from core.training import RunKind
@@ -56,7 +65,9 @@ def compose(settings: Settings) -> Parts:
     from backends.templates import TemplateLibrary
     from core.comparison import Comparisons
     from core.desk import Desk
+    from core.forgetting import Forgetting
     from core.parts import Parts
+    from core.redaction import OwnContacts, RedactingStore
     from core.servers import load_servers
     from finetune.examples import Examples
     from finetune.local_training import LocalTraining
@@ -73,9 +84,12 @@ def compose(settings: Settings) -> Parts:
         raise StoreError(
             f"The data folder {data} cannot be written ({error.strerror}); mend its permissions or set `data`."
         ) from error
-    store = open_store(settings.database_url)
+    database = open_store(settings.database_url)
+    store: Store = database
     templates = TemplateLibrary(settings.path("prompts"), data / "template-versions")
     retriever = HybridRetriever(data / "index", settings.chunk_chars)
+    if settings.redaction == "on":
+        store = RedactingStore(store, OwnContacts(retriever))
     model = local_model(settings, store)
     servers = load_servers(settings)
 
@@ -86,7 +100,7 @@ def compose(settings: Settings) -> Parts:
 
     others = OtherModels(other_models)
     chain = Chain(EngineChatModels(model), templates, retriever, settings.company, others)
-    desk = Desk(store, chain, settings.max_message_chars)
+    desk = Desk(store, chain, settings.max_message_chars, settings.slots + settings.queue)
     runs, adapters = data / "runs", model.adapter_folder
 
     def test_questions() -> list[str]:
@@ -107,8 +121,14 @@ def compose(settings: Settings) -> Parts:
     def retriever_over(folder: Path) -> Retriever:
         return HybridRetriever(folder, settings.chunk_chars)
 
+    forgetting = Forgetting(store, [data, export_cache()], training, retriever)
     rooms = (settings, store, templates, retriever, model, desk, comparisons, adapters, training, studies, ratings)
-    return Parts(*rooms, embed, backend_with, retriever_over)
+    return Parts(*rooms, embed, backend_with, retriever_over, forgetting, database.accounts)
+
+
+def export_cache() -> Path:
+    """Where gradio keeps exports for a day after they were downloaded."""
+    return Path(os.environ.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir()) / "gradio")
 
 
 def local_model(settings: Settings, store: Store) -> LocalModel:
@@ -143,6 +163,10 @@ def serve(settings: Settings, _: argparse.Namespace) -> int:
     """Serves the app: a waiting page at once, then the site; the index and the model get ready behind it."""
     from app import doorway
 
+    if settings.redaction == "on":
+        from core.redaction import redact_logs
+
+        redact_logs()
     port = free_port(settings.host, settings.port)
     if port != settings.port:
         print(f"Port {settings.port} is taken; using {port} instead.", flush=True)
@@ -153,6 +177,7 @@ def serve(settings: Settings, _: argparse.Namespace) -> int:
         gc.disable()  # nothing made here becomes garbage, but looking for it takes a tenth of the time
         door.say("Opening the database …")
         parts = compose(settings)
+        check_accounts(parts)
         door.say("Loading the pages …")
         from app.site import build_site
 
@@ -166,13 +191,37 @@ def serve(settings: Settings, _: argparse.Namespace) -> int:
     return 0
 
 
+def check_accounts(parts: Parts) -> None:
+    """Raises SettingsError when others can reach the site and nobody could sign in."""
+    settings = parts.settings
+    if settings.signs_in and not parts.accounts.store.accounts():
+        raise SettingsError(
+            f"The address {settings.host} needs people to sign in, and there is no account yet; make one with "
+            "`python3 launch.py users add NAME owner`, or let anybody in with --accounts insecure."
+        )
+
+
+def users(settings: Settings, options: argparse.Namespace) -> int:
+    """Who may sign in, and as what: visitor, rater, editor or owner."""
+    from app.access.command import run
+
+    return run(compose(settings).accounts, options)
+
+
 def warm_up(parts: Parts) -> None:
-    """Brings the index up to date and loads the models, behind the first page; the top line shows how far it is."""
+    """Brings the index up to date and loads the models, behind the first page; the top line shows how far it is.
+    Then removes what is too old to be kept."""
+    from core.redaction import RedactingStore
+
     try:
         index_knowledge(parts)
         parts.model.load()
         # The first search imports and loads the embedding model; no customer should wait for that.
         parts.retriever.search("warm up", 1)
+        if isinstance(parts.store, RedactingStore):
+            parts.store.own()  # nor for a look at all documents
+        if parts.settings.keep_days:
+            parts.forgetting.purge(parts.settings.keep_days, "the start")
     except DuodeskError as error:
         print(error, file=sys.stderr, flush=True)
 
@@ -236,7 +285,8 @@ def _run(settings: Settings, options: argparse.Namespace, kind: RunKind) -> int:
 def study(settings: Settings, options: argparse.Namespace) -> int:
     """Answers test questions on each arm, grades the answers, and says which arm to use, or that it cannot be told."""
     parts = compose(settings)
-    index_knowledge(parts)
+    if options.asks:
+        index_knowledge(parts)
     return int(options.what(parts, options))
 
 
@@ -255,6 +305,39 @@ def export(settings: Settings, options: argparse.Namespace) -> int:
     from app import terminal
 
     return terminal.export(compose(settings), options)
+
+
+def forget(settings: Settings, options: argparse.Namespace) -> int:
+    """Removes all that a visitor, or one chat, has said: from the database, from training rounds and exports."""
+    forgetting = compose(settings).forgetting
+    for name in options.names:
+        print(*forgetting.forget(name, getpass.getuser()).sentences(), sep="\n")
+    return 0
+
+
+def purge(settings: Settings, options: argparse.Namespace) -> int:
+    """Removes chats whose last message is older than `keep_days`; their ratings go with them, those of studies stay."""
+    if not settings.keep_days:
+        raise SettingsError("Chats are kept for ever; say for how long with --keep-days or the setting `keep_days`.")
+    done = compose(settings).forgetting.purge(settings.keep_days, getpass.getuser(), options.studies)
+    print(*done.sentences(), sep="\n")
+    return 0
+
+
+def audit(settings: Settings, _: argparse.Namespace) -> int:
+    """Who removed data and when, newest first."""
+    for line in compose(settings).store.privacy.audit():
+        counts = ", ".join(f"{name} {count:,}" for name, count in line.counts.items())
+        print(f"{line.at:%Y-%m-%d %H:%M} UTC  {line.who} removed {line.what}: {counts}")
+    return 0
+
+
+def keys(settings: Settings, options: argparse.Namespace) -> int:
+    """Keys for the HTTP API: makes, lists and revokes them. One that is revoked is refused at once, everywhere."""
+    from app.api.keys_command import run_keys
+    from store import open_store
+
+    return run_keys(open_store(settings.database_url).api_keys, options)
 
 
 def test(_: Settings, options: argparse.Namespace) -> int:
@@ -295,7 +378,14 @@ def parse(argv: list[str]) -> argparse.Namespace:
         add_training_arguments(command(run, run.__name__.replace("_", "-")), run.__name__)
     add_study_arguments(command(study, "study"), shared)
     add_score_arguments(command(score, "score"))
+    add_account_arguments(command(users, "users"), shared)
     command(export, "export").add_argument("file", help="a name that ends in .jsonl or .csv")
+    forgetting = command(forget, "forget")
+    forgetting.add_argument("names", nargs="+", metavar="VISITOR_OR_CHAT", help="as the Transcripts page names them")
+    purging = command(purge, "purge")
+    purging.add_argument("--studies", action="store_true", help="also studies that are as old, with their ratings")
+    command(audit, "audit")
+    add_key_arguments(command(keys, "keys"), shared)
     testing = command(test, "test")
     testing.add_argument("pytest", nargs=argparse.REMAINDER, help="arguments for pytest")
     return parser.parse_args(argv)

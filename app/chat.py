@@ -208,7 +208,7 @@ def _link(chat_id: str) -> str:
 def build(parts: Parts, blocks: Any) -> None:
     """Lays the page out and wires it."""
     page = ChatPage(parts)
-    top_line(parts)
+    top_line(parts, blocks)
     with gr.Row():
         with gr.Column(scale=1, min_width=230):
             new = gr.Button("New chat")

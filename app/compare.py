@@ -143,7 +143,7 @@ def _placeholder(locked: bool) -> str:
 def build(parts: Parts, blocks: Any) -> None:
     """Lays the page out and wires it."""
     page = ComparePage(parts)
-    top_line(parts)
+    top_line(parts, blocks)
     with gr.Row():
         mode = gr.Radio(
             [("Blind: who is who after the vote", "blind"), ("Open: names shown", "open")],

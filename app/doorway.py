@@ -73,7 +73,8 @@ class Doorway:
             body = PAGE.substitute(company=html.escape(self.company), state=html.escape(self._state))
         else:
             kind = b"application/json"
-            body = json.dumps({"model": "not loaded", "starting": self._state})
+            problem = {"message": f"Duodesk is starting. {self._state}", "type": "server_error", "code": "starting"}
+            body = json.dumps({"model": "not loaded", "starting": self._state, "error": problem})
         content = body.encode()
         headers = [
             (b"content-type", kind),

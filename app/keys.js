@@ -20,8 +20,8 @@ addEventListener("click", (event) => {
   if (event.target.closest?.("#theme-switch")) switchTheme();
 });
 
-// Who was sent a study's pairs to rate sees them alone: the rest of the page would tell what is compared.
-document.documentElement.classList.toggle("rater", new URLSearchParams(location.search).has("rate"));
+// Who was sent a study's pairs to rate sees them alone: other pages would tell what is compared.
+document.documentElement.classList.toggle("sent", location.pathname === "/rate" && location.search.includes("study="));
 
 // Votes by key: only while nobody is typing or moving through a control.
 const PRESSED = {

@@ -227,7 +227,7 @@ def _passage_list(passages: Sequence[Passage]) -> str:
 def build(parts: Parts, blocks: Any) -> None:
     """Lays the page out and wires it."""
     page = PromptsPage(parts)
-    top_line(parts)
+    top_line(parts, blocks)
     with gr.Row():
         template = gr.Dropdown([], label="Template", scale=2, min_width=200)
         new_name = gr.Textbox(label="Name of a new template", placeholder="such as my-tone", scale=2, min_width=200)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 import warnings
 from typing import TYPE_CHECKING
 
+from app.access.gate import LARGEST_UPLOAD, Gate
+from app.access.visitor import VisitorCookie
 from app.quick_gradio import import_gradio
-from app.widgets import OWNER_COOKIE
 from core.parts import Parts
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from gradio import Blocks
 
 DAY_S = 24 * 3600
-FIVE_YEARS_S = 5 * 365 * DAY_S
 
 
 def build_site(parts: Parts) -> FastAPI:
@@ -30,17 +29,30 @@ def build_site(parts: Parts) -> FastAPI:
     warnings.filterwarnings("ignore", "SSR mode is not supported with multi-page apps")
 
     site = FastAPI(title="Duodesk", docs_url=None, redoc_url=None, openapi_url=None)
+    pages = build_pages(parts)
     site.add_middleware(VisitorCookie)
+    settings = parts.settings
+    site.add_middleware(
+        Gate,
+        accounts=parts.accounts if settings.signs_in else None,
+        page_of=lambda number: pages.fns[number].page if number in pages.fns else None,
+        insecure=settings.accounts == "insecure",
+    )
+    if settings.signs_in:
+        from app.access.sign_in import add_sign_in
+
+        add_sign_in(site, parts.accounts, settings.company)
     api.add_routes(site, parts)
     return gr.mount_gradio_app(
         site,
-        build_pages(parts),
+        pages,
         path="",
         theme=theme.theme(),
         css=theme.style_sheet(),
         head=theme.head(),
         footer_links=[],
         show_error=True,
+        max_file_size=LARGEST_UPLOAD,
         ssr_mode=False,
     )
 
@@ -52,11 +64,13 @@ def build_pages(parts: Parts) -> Blocks:
     from app import chat, compare, prompts, transcripts
     from app.adapters import page as adapters
     from app.study import page as study
+    from app.study import rate_page as rate
 
     with gr.Blocks(title="Duodesk", fill_height=True, analytics_enabled=False, delete_cache=(DAY_S, DAY_S)) as blocks:
         chat.build(parts, blocks)
     pages = (
         ("Compare", compare),
+        ("Rate", rate),
         ("Study", study),
         ("Adapters", adapters),
         ("Prompts", prompts),
@@ -67,24 +81,3 @@ def build_pages(parts: Parts) -> Blocks:
             page.build(parts, blocks)
     # One slow answer must not hold back other visitors' clicks; the engine has its own queue.
     return blocks.queue(default_concurrency_limit=16)
-
-
-class VisitorCookie:
-    """Gives every browser a random identifier, so that chats and ratings can be told apart without a login."""
-
-    def __init__(self, app) -> None:
-        self.app = app
-
-    async def __call__(self, scope, receive, send) -> None:
-        known = f"{OWNER_COOKIE}=".encode() in dict(scope.get("headers", [])).get(b"cookie", b"")
-        if scope["type"] != "http" or known:
-            await self.app(scope, receive, send)
-            return
-        cookie = f"{OWNER_COOKIE}={secrets.token_hex(16)}; Path=/; Max-Age={FIVE_YEARS_S}; HttpOnly; SameSite=Lax"
-
-        async def send_with_cookie(message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), (b"set-cookie", cookie.encode())]
-            await send(message)
-
-        await self.app(scope, receive, send_with_cookie)

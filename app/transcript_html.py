@@ -124,7 +124,8 @@ def _answers(exchange: Exchange) -> list[str]:
 
 def _answer(exchange: Exchange, answer: Answer, head: str) -> str:
     error = f'<p class="problem">{html.escape(answer.error)}</p>' if answer.error else ""
-    facts: list[tuple[str, str]] = [("outcome", answer.outcome)]
+    cut = " at its longest" if answer.reason == "length" else ""
+    facts: list[tuple[str, str]] = [("outcome", answer.outcome + cut)]
     if not is_blind(exchange):
         facts += _identity(answer.arm) if answer.arm else [("arm", "not known: it failed before")]
         facts += [
@@ -144,7 +145,9 @@ def _answer(exchange: Exchange, answer: Answer, head: str) -> str:
 
 
 def _identity(arm: Arm) -> list[tuple[str, str]]:
-    decoding = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in asdict(arm.decoding).items())
+    drawn = {name: value for name, value in asdict(arm.decoding).items() if name != "stop"}
+    decoding = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in drawn.items())
+    decoding += "".join(f", stop {text!r}" for text in arm.decoding.stop)
     return [
         ("arm", arm.name),
         ("base model", f"{arm.model} ({arm.model_hash})"),

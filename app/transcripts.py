@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,8 +11,10 @@ from typing import Any
 
 import gradio as gr
 
+from app.access.gate import ACCOUNT
 from app.transcript_html import details, table
-from app.widgets import ARM_LABELS, DOWNLOAD, say, top_line
+from app.widgets import ARM_LABELS, DOWNLOAD, owner, say, top_line
+from core.accounts import may
 from core.comparison import veil
 from core.errors import DuodeskError
 from core.export import to_csv, to_jsonl
@@ -25,6 +28,14 @@ NOTHING_FOUND = "Nothing matches. Use fewer filters, or clear them all."
 CHOOSE = '<p class="note">Choose a question to see how its answers were made.</p>'
 EXPORT_NOTE = """<p class="note">Export what the filters show: <b>JSONL</b> for programs (fine-tuning, grading, all
 fields of every answer), <b>CSV</b> for a spreadsheet (one row an answer).</p>"""
+KIND_LABELS: dict[str, str] = {
+    "email": "e-mail addresses",
+    "iban": "IBANs",
+    "card": "card numbers",
+    "phone": "phone numbers",
+    "ip": "IP addresses",
+    "address": "postal addresses",
+}
 OUTCOMES: list[Outcome] = ["complete", "stopped", "failed"]
 
 # A click anywhere in a row chooses it; the question is a button, so that the keyboard can do the same.
@@ -39,6 +50,8 @@ element.addEventListener("click", (event) => {
 """
 DETAILS_JS = """
 element.addEventListener("click", async (event) => {
+  const leaving = event.target.closest("button[data-forget]");
+  if (leaving && confirm(leaving.dataset.confirm)) trigger("select", { chat: leaving.dataset.forget });
   const button = event.target.closest("button[data-copy]");
   if (!button) return;
   const address = new URL(button.dataset.copy, location.href).href;
@@ -93,7 +106,18 @@ class TranscriptsPage:
         shown = self.show(0, "", "", "", "", "", "", "", "", chat)
         named = (self.parts.templates.names(), self.parts.model.adapters())
         choices = (gr.Dropdown(choices=[ANY, *names], value="") for names in named)
-        return (*choices, chat, gr.Accordion(open=bool(chat)), *shown)
+        return (*choices, chat, gr.Accordion(open=bool(chat)), self.personal_data(), *shown)
+
+    def personal_data(self) -> str:
+        """What happens to it here, in one line."""
+        settings, counts = self.parts.settings, self.store.privacy.counts()
+        replaced = ", ".join(f"{KIND_LABELS.get(kind, kind)} {count:,}" for kind, count in counts.items())
+        told = [f"Replaced before it was stored: {replaced or 'nothing so far'}."]
+        if settings.redaction != "on":
+            told = ["Personal data is stored as it was written."]
+        if settings.keep_days:
+            told.append(f"Chats are removed {settings.keep_days:,} days after their last message.")
+        return f'<p class="note">Personal data: {html.escape(" ".join(told))}</p>'
 
     def show(self, page: int, *filters: str) -> tuple[Any, ...]:
         """One page of rows. Returns page number, table, summary, and the buttons to the pages beside it."""
@@ -125,7 +149,30 @@ class TranscriptsPage:
             say(error)
             return CHOOSE
         found = next((exchange for exchange in of_chat if exchange.question.id == chosen["question"]), None)
-        return details(veil(found)) if found else CHOOSE
+        return details(veil(found)) + self._way_out(chosen["chat"]) if found else CHOOSE
+
+    def _way_out(self, chat_id: str) -> str:
+        """The button that removes what this visitor has said. The visitor is looked up again when it is pressed."""
+        _, chats = self.parts.forgetting.visitor_of(chat_id)
+        ask = f"Delete all {chats:,} chats of this visitor for good, also from training rounds and exports?"
+        return (
+            f'<p class="details"><button type="button" data-forget="{html.escape(chat_id)}" '
+            f'data-confirm="{html.escape(ask)}">Delete this visitor\'s data…</button></p>'
+        )
+
+    def forget(self, event: gr.EventData, request: gr.Request) -> str:
+        """Removes the data of the visitor whose chat is shown, and says what is left to do. Owners alone may."""
+        account = request.scope.get(ACCOUNT)
+        if account and not may(account.role, "owner"):
+            gr.Warning("Only an owner may remove a visitor's data; ask one to do it.")
+            return gr.skip()
+        try:
+            visitor, _ = self.parts.forgetting.visitor_of(event._data["chat"])
+            done = self.parts.forgetting.forget(visitor, owner(request))
+        except DuodeskError as error:
+            say(error)
+            return CHOOSE
+        return "".join(f'<p class="card" role="status">{html.escape(told)}</p>' for told in done.sentences())
 
     def export(
         self, write: Callable[[Iterable[Exchange]], Iterator[str]], name: str, encoding: str, folder: str, *filters: str
@@ -153,7 +200,7 @@ def _empty(asked: TranscriptFilter) -> str:
 def build(parts: Parts, blocks: Any) -> None:
     """Lays the page out and wires it."""
     page = TranscriptsPage(parts)
-    top_line(parts)
+    top_line(parts, blocks)
     narrow: dict[str, Any] = {"min_width": 150}
     search = gr.Textbox(
         label="Search in questions and answers", placeholder="Enter searches", submit_btn="Search", max_lines=1
@@ -175,6 +222,7 @@ def build(parts: Parts, blocks: Any) -> None:
     with gr.Row():
         newer = gr.Button("Newer", size="sm", visible=False)
         older = gr.Button("Older", size="sm", visible=False)
+    personal_data = gr.HTML()
     chosen = gr.HTML(CHOOSE, js_on_load=DETAILS_JS, apply_default_css=False, elem_id="details")
     gr.HTML(EXPORT_NOTE)
     with gr.Row():
@@ -188,7 +236,7 @@ def build(parts: Parts, blocks: Any) -> None:
     def first(*values: str):
         return page.show(0, *values)
 
-    blocks.load(page.open, None, [template, adapter, chat, fold, *view], **quiet)
+    blocks.load(page.open, None, [template, adapter, chat, fold, personal_data, *view], **quiet)
     changes = [search.submit, *(typed.submit for typed in (since, until, chat))]
     changes += [typed.blur for typed in (since, until, chat)]
     changes += [picked.input for picked in (arm, template, adapter, outcome, rated)]
@@ -198,6 +246,7 @@ def build(parts: Parts, blocks: Any) -> None:
     newer.click(lambda at, *values: page.show(at - 1, *values), [number, *filters], view, **quiet)
     older.click(lambda at, *values: page.show(at + 1, *values), [number, *filters], view, **quiet)
     rows.select(page.choose, None, chosen, **quiet).then(None, None, js=TO_DETAILS, **quiet)
+    chosen.select(page.forget, None, chosen, **quiet).then(first, filters, view, **quiet)
     for name, write, encoding in (("JSONL", to_jsonl, "utf-8"), ("CSV", to_csv, "utf-8-sig")):
         file = gr.DownloadButton(elem_id=f"export-{name.lower()}", visible="hidden")
 

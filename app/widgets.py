@@ -11,11 +11,16 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+import gradio as gr
+
+from app.access.gate import ACCOUNT
+from app.access.rules import PAGES
+from app.access.visitor import OWNER_COOKIE
+from core.accounts import Account, may
 from core.errors import DuodeskError
 from core.parts import Parts
 from core.types import ARM_NAMES, Answer, Arm, ArmName, ArmSpec, Passage, Turn
 
-OWNER_COOKIE = "duodesk_owner"
 PAINT_S = 0.1
 # A download button hands out the file it has when it is clicked: a hidden one is clicked once it has it.
 DOWNLOAD = "() => setTimeout(() => document.getElementById('{id}').click(), 100)"
@@ -31,22 +36,30 @@ ARM_LABELS: dict[ArmName, str] = {
 
 
 def owner(request: Any) -> str:
-    """Who is asking: a digest of this browser's cookie, so that records and exports do not hold the cookie itself."""
+    """Who is asking: the account, or else a digest of this browser's cookie, so that records and exports do not hold
+    the cookie itself."""
+    account = request.scope.get(ACCOUNT)
+    if account:
+        return str(account.name)
     cookie = str(request.cookies.get(OWNER_COOKIE, ""))
     return hashlib.sha256(cookie.encode()).hexdigest()[:16] if cookie else "unknown"
 
 
-def top_line(parts: Parts) -> None:
-    """The line on top of every page: name, company, state of the model, theme switch."""
-    import gradio as gr
+def top_line(parts: Parts, blocks: Any) -> None:
+    """The line on top of every page: name, company, state of the model, who is signed in, theme switch."""
+
+    def shown(request: gr.Request) -> str:
+        return _top_line(parts, request.scope.get(ACCOUNT))
 
     gr.Navbar(main_page_name="Chat")
-    line = gr.HTML(lambda: _top_line(parts), padding=False)
+    line = gr.HTML(_top_line(parts), padding=False)
     # The model loads behind the first page, so that the line looks again until it is there.
-    gr.Timer(3).tick(lambda: _top_line(parts), outputs=line, show_progress="hidden", api_visibility="private")
+    timer = gr.Timer(3)
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    gr.on([blocks.load, timer.tick], shown, None, line, **quiet)
 
 
-def _top_line(parts: Parts) -> str:
+def _top_line(parts: Parts, account: Account | None = None) -> str:
     state = parts.model.state
     index = parts.retriever.state
     failed = state.startswith("failed")
@@ -55,8 +68,20 @@ def _top_line(parts: Parts) -> str:
     return (
         '<div class="topline"><span class="brand">Duodesk '
         f'<span class="company">for {html.escape(parts.settings.company)}</span></span>'
-        f'<span class="state"><span><span class="dot {kind}"></span>{html.escape(shown)}</span>'
+        f'<span class="state"><span><span class="dot {kind}"></span>{html.escape(shown)}</span>{_signed_in(account)}'
         '<button id="theme-switch" type="button" aria-label="Switch between light and dark">◐</button></span></div>'
+    )
+
+
+def _signed_in(account: Account | None) -> str:
+    """Who is signed in with the way out, and no links to pages that the account may not open."""
+    if account is None:
+        return ""
+    closed = [f'nav a[href$="/{page}"]' for page, role in PAGES.items() if page and not may(account.role, role)]
+    hidden = f"<style>{', '.join(closed)} {{ display: none; }}</style>" if closed else ""
+    return (
+        f'{hidden}<form method="post" action="/logout">{html.escape(account.name)} '
+        '<button class="sign-out">Sign out</button></form>'
     )
 
 
@@ -75,8 +100,6 @@ class ArmPicker:
 
 def arm_picker(parts: Parts, arm: ArmName = "prompt", label: str = "Arm") -> ArmPicker:
     """The dropdowns, with choices as they are when the page opens; the adapter hides when the arm takes none."""
-    import gradio as gr
-
     name = gr.Dropdown(
         [(text, key) for key, text in ARM_LABELS.items()], value=arm, label=label, scale=2, min_width=280
     )
@@ -100,8 +123,6 @@ def arm_picker(parts: Parts, arm: ArmName = "prompt", label: str = "Arm") -> Arm
 
 def refreshed_choices(parts: Parts) -> tuple[Any, Any]:
     """Templates and adapters as they are now, for a page that opens."""
-    import gradio as gr
-
     return gr.Dropdown(choices=parts.templates.names()), gr.Dropdown(choices=parts.model.adapters())
 
 
@@ -114,8 +135,6 @@ def spec(name: str, template: str, adapter: str | None) -> ArmSpec:
 
 def say(error: DuodeskError) -> None:
     """Shows a person what went wrong, without losing what they typed."""
-    import gradio as gr
-
     gr.Warning(str(error))
 
 

@@ -6,9 +6,10 @@ import contextlib
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
+from backends.endings import ended
 from core.errors import ModelNotFound, PromptTooLong, UnknownArm
 from core.protocols import Retriever, Templates
-from core.types import ARM_NAMES, Arm, ArmSpec, Draft, Passage, Piece, Question, Template, Turn
+from core.types import ARM_NAMES, Arm, ArmSpec, Decoding, Draft, Passage, Piece, Question, Template, Turn
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -35,8 +36,8 @@ class Chain:
         self.retriever = retriever
         self.company = company
 
-    def draft(self, question: Question, spec: ArmSpec) -> Draft:
-        """Retrieves and renders; the first piece taken starts the generation.
+    def draft(self, question: Question, spec: ArmSpec, decoding: Decoding | None = None) -> Draft:
+        """Retrieves and renders; the first piece taken starts the generation. `decoding` instead of the template's.
 
         A prompt that does not fit the model's context loses its oldest turns first, then its last passages.
         Raises UnknownArm, UnknownTemplate, UnknownAdapter, AdapterMismatch, ModelError, PromptTooLong.
@@ -45,6 +46,7 @@ class Chain:
             raise UnknownArm(f"There is no arm '{spec.name}'; the arms are {', '.join(ARM_NAMES)}.")
         models = self._models(spec.model)
         template = self.templates.get(spec.template)
+        decoding = decoding or template.decoding
         adapter = spec.adapter if spec.uses_adapter else None
         if spec.uses_adapter and not adapter:
             raise UnknownArm(f"The arm '{spec.name}' needs an adapter; choose one of: {_adapters(models)}.")
@@ -55,22 +57,24 @@ class Chain:
             template=template.name,
             template_version=template.version,
             template_hash=template.hash,
-            decoding=template.decoding,
+            decoding=decoding,
             adapter=adapter,
             adapter_hash=models.adapter_hash(adapter) if adapter else None,
             index_version=self.retriever.version if spec.uses_retrieval else None,
             engine=models.runs_on(adapter),
         )
         found = self.retriever.search(search_text(question), template.depth) if spec.uses_retrieval else []
-        model = models.chat_model(adapter, template.decoding)
+        model = models.chat_model(adapter, decoding)
         prompt, passages = self._fit(models.name, model, template, question, found)
-        return Draft(arm, prompt, passages, _pieces(model, prompt))
+        return Draft(arm, prompt, passages, ended(_pieces(model, prompt), decoding))
 
     def _fit(
         self, name: str, model: BaseChatModel, template: Template, question: Question, found: Sequence[Passage]
     ) -> tuple[tuple[Turn, ...], tuple[Passage, ...]]:
         """The rendered prompt and the passages in it, shortened until the model can read it."""
         limit = (model.profile or {}).get("max_input_tokens")
+        if limit is not None:
+            limit = max(limit, 0)  # a caller of the API may ask for a longer answer than the model can write
         history, passages = question.history, tuple(found)
         while True:
             prompt = self.templates.render(template, question.text, history, passages, self.company)
@@ -115,7 +119,7 @@ def _pieces(model: BaseChatModel, prompt: tuple[Turn, ...]) -> Generator[Piece, 
             usage = getattr(chunk, "usage_metadata", None) or {}
             prompt_tokens += usage.get("input_tokens", 0)
             new_tokens += usage.get("output_tokens", 0)
-            yield Piece(chunk.text, prompt_tokens, new_tokens)
+            yield Piece(chunk.text, prompt_tokens, new_tokens, chunk.response_metadata.get("finish_reason") or "")
 
 
 def _messages(prompt: Sequence[Turn]) -> list:

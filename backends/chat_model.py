@@ -75,7 +75,9 @@ class EngineChatModel(BaseChatModel):
             read, written = piece.prompt_tokens - prompt_tokens, piece.new_tokens - new_tokens
             usage = UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=read + written)
             prompt_tokens, new_tokens = piece.prompt_tokens, piece.new_tokens
-            yield ChatGenerationChunk(message=AIMessageChunk(content=piece.text, usage_metadata=usage))
+            ending = {"finish_reason": piece.reason} if piece.reason else {}
+            message = AIMessageChunk(content=piece.text, usage_metadata=usage, response_metadata=ending)
+            yield ChatGenerationChunk(message=message)
 
     def _generate(
         self,

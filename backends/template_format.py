@@ -181,6 +181,7 @@ def _kind(value: Any) -> str:
 
 def _meaning_hash(messages: tuple[Turn, ...], depth: int, decoding: Decoding) -> str:
     """12 hexadecimal digits that change exactly when the template's effect does, not with comments or layout."""
-    meaning = [[(turn.role, turn.text) for turn in messages], depth, dataclasses.asdict(decoding)]
+    drawn = {name: getattr(decoding, name) for name in DECODING_RANGES}
+    meaning = [[(turn.role, turn.text) for turn in messages], depth, drawn]
     canonical = json.dumps(meaning, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:12]

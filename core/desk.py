@@ -10,23 +10,41 @@ import contextlib
 import dataclasses
 import logging
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 
-from core.errors import DuodeskError, InvalidMessage
+from core.errors import Busy, DuodeskError, InvalidMessage, UnknownChat
 from core.protocols import Backend, Store
-from core.types import Answer, ArmSpec, Chat, Exchange, Lane, Question, Thumb, new_id, now
+from core.types import Answer, ArmSpec, Chat, Decoding, Exchange, Lane, Question, Thumb, Turn, new_id, now
 
 log = logging.getLogger(__name__)
 
+Watcher = Callable[[Answer, ArmSpec], None]
+
 
 class Desk:
-    """Answers customers and keeps the record. Safe to use from any thread."""
+    """Answers customers and keeps the record. Safe to use from any thread.
 
-    def __init__(self, store: Store, backend: Backend, max_message_chars: int = 8000) -> None:
+    `most_under_way` is how many answers may be written or wait at the same time before questions are turned away.
+    """
+
+    def __init__(
+        self, store: Store, backend: Backend, max_message_chars: int = 8000, most_under_way: int = 1000
+    ) -> None:
         self.store = store
         self.backend = backend
         self.max_message_chars = max_message_chars
+        self.most_under_way = most_under_way
         self._answering: set[tuple[str, str]] = set()  # chat and answer
+        self._watchers: list[Watcher] = []
+
+    def watch(self, watcher: Watcher) -> None:
+        """Calls `watcher` with every answer once it is stored, and with the arm that was asked for."""
+        self._watchers.append(watcher)
+
+    @property
+    def under_way(self) -> int:
+        """How many answers are being written or wait for it."""
+        return len(self._answering)
 
     def open_chat(self, owner: str) -> Chat:
         """A new, empty chat. It shows up in the owner's list with its first question."""
@@ -37,18 +55,20 @@ class Desk:
     def ask(self, chat_id: str, text: str, spec: ArmSpec) -> Iterator[Answer]:
         """Stores the question and yields its growing answer; the last one yielded is the one on record.
 
-        Raises InvalidMessage, UnknownChat before anything is stored. Later failures become part of the answer.
+        Raises InvalidMessage, Busy, UnknownChat before anything is stored. Later failures become part of the answer.
         """
         yield from self.answer(self.take_question(chat_id, text), spec)
 
     def regenerate(self, chat_id: str, spec: ArmSpec) -> Iterator[Answer]:
         """Answers the last question of a chat anew; the older answer stays on record."""
+        self._check_room()
         last = self._last(chat_id).question
         yield from self.answer(last, spec)
 
     def edit(self, question_id: str, chat_id: str, text: str, spec: ArmSpec) -> Iterator[Answer]:
         """Asks a question in other words: it and all that followed it are withdrawn. Raises InvalidMessage."""
         text = self.check_text(text)
+        self._check_room()
         exchanges = self.store.exchanges(chat_id)
         ids = [exchange.question.id for exchange in exchanges]
         if question_id not in ids:
@@ -78,24 +98,49 @@ class Desk:
         text = text.strip()
         if not text:
             raise InvalidMessage("The message is empty; type a question first.")
-        if len(text) > self.max_message_chars:
-            raise InvalidMessage(
-                f"The message has {len(text):,} characters, but at most {self.max_message_chars:,} are accepted; "
-                "shorten it, or index long text as a document."
-            )
+        self._check_length(text)
         return text
 
     def take_question(self, chat_id: str, text: str) -> Question:
-        """Checks and stores a customer's message. Raises InvalidMessage, UnknownChat."""
+        """Checks and stores a customer's message. Raises InvalidMessage, Busy, UnknownChat.
+
+        What is returned is what the customer wrote; on record personal data may have been replaced.
+        """
         question = Question(id=new_id(), chat_id=chat_id, text=self.check_text(text))
+        self._check_room()
         chat = self.store.chat(chat_id)
-        self.store.add_question(question)
+        recorded = self.store.add_question(question)
         if not chat.title:
-            self.store.rename_chat(chat_id, _title(question.text))
+            self.store.rename_chat(chat_id, _title(recorded.text))
         return question
 
-    def answer(self, question: Question, spec: ArmSpec, lane: Lane = "a") -> Generator[Answer, None, None]:
-        """Streams one arm's answer to a stored question and stores it, whatever happens on the way."""
+    def take_conversation(self, owner: str, history: Sequence[Turn], text: str, chat_id: str = "") -> Question:
+        """Checks and stores the message of a caller who brings the turns before it along.
+
+        The chat `chat_id` goes on if it is this owner's and holds exactly these turns; otherwise a new chat opens with
+        them. So every answer stands on record after the turns that it was given for. Raises InvalidMessage, Busy.
+        """
+        question = Question(new_id(), chat_id, self.check_text(text), tuple(history))
+        for turn in history:
+            if turn.role == "user":  # an earlier answer may be longer than any message
+                self._check_length(turn.text)
+        self._check_room()
+        if chat_id and self._is_of(owner, chat_id) and self.store.continue_chat(question):
+            return question
+        chat = Chat(new_id(), owner, opening=question.history)
+        self.store.add_chat(chat)
+        question = dataclasses.replace(question, chat_id=chat.id)
+        recorded = self.store.add_question(question)
+        self.store.rename_chat(chat.id, _title(recorded.text))
+        return question
+
+    def answer(
+        self, question: Question, spec: ArmSpec, lane: Lane = "a", decoding: Decoding | None = None
+    ) -> Generator[Answer, None, None]:
+        """Streams one arm's answer to a stored question and stores it, whatever happens on the way.
+
+        `decoding` takes the place of the template's own.
+        """
         started = time.perf_counter()
         answer = Answer(id=new_id(), question_id=question.id, lane=lane, created_at=now())
         text = ""
@@ -103,7 +148,7 @@ class Desk:
         self._answering.add((question.chat_id, answer.id))
         try:
             history = self.store.history(question.chat_id, lane, before=question.id)
-            draft = self.backend.draft(dataclasses.replace(question, history=history), spec)
+            draft = self.backend.draft(dataclasses.replace(question, history=history), spec, decoding)
             answer = dataclasses.replace(answer, arm=draft.arm, prompt=draft.prompt, passages=draft.passages)
             yield answer
             with contextlib.closing(draft.pieces) as pieces:
@@ -117,26 +162,55 @@ class Desk:
                         first_token_s=first_token_s,
                         prompt_tokens=piece.prompt_tokens,
                         new_tokens=piece.new_tokens,
+                        reason=piece.reason,
                     )
                     yield answer
             answer = dataclasses.replace(answer, outcome="complete")
         except GeneratorExit:
-            answer = dataclasses.replace(answer, outcome="stopped")
+            answer = dataclasses.replace(answer, outcome="stopped", reason="")
             raise
         except DuodeskError as error:
-            answer = dataclasses.replace(answer, error=str(error))
+            answer = dataclasses.replace(answer, error=str(error), reason=type(error).__name__)
         except Exception:
             log.exception("the answer %s failed", answer.id)
             answer = dataclasses.replace(
-                answer, error="Something went wrong inside Duodesk; the log holds the details. Try again."
+                answer,
+                error="Something went wrong inside Duodesk; the log holds the details. Try again.",
+                reason="bug",
             )
         finally:
             answer = dataclasses.replace(answer, total_s=time.perf_counter() - started)
             try:
                 self.store.add_answer(answer)
+                self._tell(answer, spec)
             finally:
                 self._answering.discard((question.chat_id, answer.id))
         yield answer
+
+    def _tell(self, answer: Answer, spec: ArmSpec) -> None:
+        for watcher in self._watchers:
+            try:
+                watcher(answer, spec)
+            except Exception:  # who watches must not hurt who is answered
+                log.exception("a watcher failed on the answer %s", answer.id)
+
+    def _check_length(self, text: str) -> None:
+        if len(text) > self.max_message_chars:
+            raise InvalidMessage(
+                f"The message has {len(text):,} characters, but at most {self.max_message_chars:,} are accepted; "
+                "shorten it, or index long text as a document."
+            )
+
+    def _check_room(self) -> None:
+        if self.under_way >= self.most_under_way:
+            raise Busy(f"{self.under_way:,} answers are under way or wait in line already; try again in a moment.")
+
+    def _is_of(self, owner: str, chat_id: str) -> bool:
+        try:
+            chat = self.store.chat(chat_id)
+        except UnknownChat:
+            return False
+        return chat.owner == owner and chat.kind == "chat"
 
     def _last(self, chat_id: str) -> Exchange:
         exchanges = self.store.exchanges(chat_id)

@@ -23,6 +23,10 @@ class InvalidMessage(DuodeskError):
     """A chat message that cannot be answered: empty or far too long."""
 
 
+class Busy(DuodeskError):
+    """Too many answers are under way to begin another one."""
+
+
 class UnknownArm(DuodeskError):
     """There is no such cell in the 2x2."""
 
@@ -83,6 +87,14 @@ class UnknownChat(StoreError):
     """There is no chat by this identifier."""
 
 
+class UnknownVisitor(StoreError):
+    """Nobody has asked or rated anything under this name."""
+
+
+class ApiKeyError(DuodeskError):
+    """An API key cannot be made or revoked as asked."""
+
+
 class VoteError(DuodeskError):
     """A vote that cannot be taken."""
 
@@ -93,6 +105,14 @@ class AlreadyVoted(VoteError):
 
 class StillBlind(VoteError):
     """What was asked for would unblind a comparison before its vote."""
+
+
+class AccountError(DuodeskError):
+    """An account cannot be made or changed as asked."""
+
+
+class SignInError(AccountError):
+    """Somebody cannot be signed in."""
 
 
 class TrainingError(DuodeskError):

@@ -12,7 +12,7 @@ JSONL, one object a line, with the keys
 - arm: the full identity of what made the answer (see core.types.Arm), null when it failed before that was known
 - prompt: `[{role, content}]` as the model got it
 - passages: `[{id, source, title, text, score, start}]`, best first
-- outcome (complete, stopped or failed), error
+- outcome (complete, stopped or failed), reason (why it ended so, see core.types.Answer), error
 - first_token_s (null when no token came), total_s: seconds; prompt_tokens, new_tokens
 - thumbs: `[{rater, value (+1 or -1), comment, created_at}]`
 - votes: `[{rater, result (won, lost, tie or both_bad, for this answer), criteria ({name: 1 to 5}, this answer's
@@ -63,7 +63,9 @@ COLUMNS: dict[str, str] = {
     "temperature": "decoding: 0 is greedy",
     "top_p": "decoding: nucleus",
     "repetition_penalty": "decoding: 1 is none",
+    "stop": "decoding: texts that the answer ends before, separated by line breaks",
     "outcome": "complete, stopped or failed",
+    "reason": "stop or length when complete, the kind of error when failed",
     "error": "why it failed",
     "first_token_s": "seconds to the first token",
     "total_s": "seconds to the end",
@@ -134,6 +136,7 @@ def _cells(exchange: Exchange, answer: Answer) -> dict[str, Any]:
         "sources": "\n".join(passage.source for passage in answer.passages),
         **arm,
         **arm["decoding"],
+        "stop": "\n".join(arm["decoding"].get("stop", ())),
         "arm": arm.get("name"),
         **_outcome(answer),
         "thumbs_up": sum(thumb.value > 0 for thumb in thumbs),
@@ -161,6 +164,7 @@ def _identity(exchange: Exchange, answer: Answer) -> dict[str, Any]:
 def _outcome(answer: Answer) -> dict[str, Any]:
     return {
         "outcome": answer.outcome,
+        "reason": answer.reason,
         "error": answer.error,
         "first_token_s": answer.first_token_s,
         "total_s": answer.total_s,

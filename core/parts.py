@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from core.accounts import Accounts
 from core.comparison import Comparisons
 from core.desk import Desk
+from core.forgetting import Forgetting
 from core.protocols import Backend, Model, Retriever, Store, Templates
 from core.settings import Settings
 from core.studies import RatingQueue, Studies
@@ -37,3 +39,5 @@ class Parts:
     embed: Callable[[list[str]], Any]
     backend_with: Callable[[Templates | None, Retriever | None], Backend]
     retriever_over: Callable[[Path], Retriever]
+    forgetting: Forgetting
+    accounts: Accounts

@@ -6,6 +6,8 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from core.api_keys import ApiKeyStore
+from core.privacy import PrivacyStore
 from core.studies import StudyStore
 from core.types import (
     Answer,
@@ -21,6 +23,7 @@ from core.types import (
     Passage,
     Piece,
     Question,
+    Queue,
     Template,
     TemplateVersion,
     Thumb,
@@ -116,6 +119,9 @@ class Model(Protocol):
         """'not loaded', 'loading', 'ready' or 'failed: …', for people to read."""
         ...
 
+    @property
+    def queue(self) -> Queue: ...
+
     def load(self) -> None:
         """Loads the weights unless they are there. Raises ModelError."""
         ...
@@ -140,8 +146,9 @@ class Model(Protocol):
 class Backend(Protocol):
     """Makes answers: one pipeline for all four arms."""
 
-    def draft(self, question: Question, spec: ArmSpec) -> Draft:
-        """Retrieves and renders; generation starts with the first piece taken. Raises DuodeskError."""
+    def draft(self, question: Question, spec: ArmSpec, decoding: Decoding | None = None) -> Draft:
+        """Retrieves and renders; generation starts with the first piece taken. `decoding` takes the place of the
+        template's own. Raises DuodeskError."""
         ...
 
 
@@ -150,6 +157,12 @@ class Store(Protocol):
 
     @property
     def studies(self) -> StudyStore: ...
+
+    @property
+    def privacy(self) -> PrivacyStore: ...
+
+    @property
+    def api_keys(self) -> ApiKeyStore: ...
 
     def add_chat(self, chat: Chat) -> None: ...
 
@@ -165,8 +178,15 @@ class Store(Protocol):
 
     def lock_chat(self, chat_id: str) -> None: ...
 
-    def add_question(self, question: Question) -> None:
-        """Keeps id, chat, text and moment; a history is derived from the chat. Raises UnknownChat."""
+    def add_question(self, question: Question) -> Question:
+        """Keeps id, chat, text and moment; a history is derived from the chat. Returns the question as it is on
+        record: personal data may have been replaced. Raises UnknownChat."""
+        ...
+
+    def continue_chat(self, question: Question) -> bool:
+        """Adds a question if its chat holds exactly the question's history and nothing in it waits for an answer.
+
+        Of two callers that continue the same chat at once, only one gets True."""
         ...
 
     def withdraw(self, question_id: str) -> None:

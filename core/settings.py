@@ -17,6 +17,7 @@ from typing import Any
 from core.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def setting(default: Any, meaning: str) -> Any:
@@ -44,6 +45,7 @@ class Settings:
     device: str = setting("auto", "where the model runs: auto, cpu or cuda (cuda: by torch)")
     threads: int = setting(0, "processor threads for the model; 0: all cores")
     slots: int = setting(16, "answers that are written at the same time; more wait in line")
+    queue: int = setting(64, "answers that may wait in line beside those; questions beyond are turned away")
     context: int = setting(8192, "most tokens of prompt and answer together, where the model reads so many")
     prefix_cache_mb: int = setting(256, "memory for the beginnings of prompts already read, in MB; 0: none kept")
     adapters: str = setting("adapters", "folder that holds one folder per LoRA adapter")
@@ -59,13 +61,25 @@ class Settings:
     servers: str = setting(
         "", "TOML file with a table [servers.NAME] for each model server; empty: the settings file itself"
     )
+    accounts: str = setting(
+        "auto",
+        "who may open the pages: auto (on this machine anybody, on other addresses accounts), on (accounts), "
+        "insecure (anybody, everywhere)",
+    )
     company: str = setting("Velomoor", "company name that templates put in for {company}")
+    redaction: str = setting("on", "whether personal data is replaced before anything is stored or logged: on or off")
+    keep_days: int = setting(0, "days after its last message until a chat is removed, at the next start; 0: never")
     chunk_chars: int = setting(700, "longest passage, in characters; longer sections are split")
     max_message_chars: int = setting(8000, "longest chat message that is accepted, in characters")
 
     def path(self, name: str) -> Path:
         """The setting `name` as an absolute path."""
         return (ROOT / getattr(self, name)).resolve()
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether people need an account: on any address but this machine's own, unless told otherwise."""
+        return self.accounts == "on" or (self.accounts == "auto" and self.host not in LOOPBACK)
 
     @property
     def database_url(self) -> str:
@@ -145,8 +159,10 @@ def _check_ranges(settings: Settings) -> None:
         ("port", 1, 65535),
         ("threads", 0, 1024),
         ("slots", 1, 256),
+        ("queue", 0, 10_000),
         ("context", 256, 1_000_000),
         ("prefix_cache_mb", 0, 1_000_000),
+        ("keep_days", 0, 36_500),
         ("chunk_chars", 100, 20_000),
         ("max_message_chars", 1, 1_000_000),
     ):
@@ -157,6 +173,8 @@ def _check_ranges(settings: Settings) -> None:
         ("device", ("auto", "cpu", "cuda")),
         ("engine", ("auto", "onnxruntime", "torch")),
         ("precision", ("auto", "fp32", "int8")),
+        ("redaction", ("on", "off")),
+        ("accounts", ("auto", "on", "insecure")),
     ):
         if (value := getattr(settings, name)) not in choices:
             raise SettingsError(

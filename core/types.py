@@ -57,12 +57,14 @@ class Passage:
 
 @dataclass(frozen=True)
 class Decoding:
-    """How text is drawn from the model: temperature 0 means greedy."""
+    """How text is drawn from the model: temperature 0 means greedy. The answer ends before the first of the `stop`
+    texts, which no template has: a caller of the API brings them."""
 
     max_new_tokens: int = 160
     temperature: float = 0.0
     top_p: float = 1.0
     repetition_penalty: float = 1.0
+    stop: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,11 +141,13 @@ class Question:
 
 @dataclass(frozen=True)
 class Piece:
-    """A bit of streamed text, with the token counts up to and including it."""
+    """A bit of streamed text, with the token counts up to and including it. The last one has a `reason`: 'stop' when
+    the answer ended by itself or at a stop text, 'length' when it may not be longer, '' when that is not known."""
 
     text: str
     prompt_tokens: int
     new_tokens: int
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,10 @@ class Draft:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one arm said to one question. `arm` is None only when the failure came before the arm was known."""
+    """What one arm said to one question. `arm` is None only when the failure came before the arm was known.
+
+    `reason` is why it ended: that of its last piece when it is complete, the error's class or 'bug' when it failed.
+    """
 
     id: str
     question_id: str
@@ -168,6 +175,7 @@ class Answer:
     passages: tuple[Passage, ...] = ()
     prompt: tuple[Turn, ...] = ()
     outcome: Outcome = "failed"
+    reason: str = ""
     error: str = ""
     first_token_s: float | None = None
     total_s: float = 0.0
@@ -178,7 +186,10 @@ class Answer:
 
 @dataclass(frozen=True)
 class Chat:
-    """A conversation. A comparison has two lanes (`specs`), one of them shown on the left; a vote locks it."""
+    """A conversation. A comparison has two lanes (`specs`), one of them shown on the left; a vote locks it.
+
+    `opening` holds the turns before its first question, where a caller of the API brought some along.
+    """
 
     id: str
     owner: str
@@ -187,6 +198,7 @@ class Chat:
     specs: tuple[ArmSpec, ...] = ()
     left: Lane = "a"
     locked: bool = False
+    opening: tuple[Turn, ...] = ()
     created_at: datetime = field(default_factory=now)
 
 
@@ -260,6 +272,14 @@ class TranscriptFilter:
     chat_id: str = ""
     since: datetime | None = None
     until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Queue:
+    """How many answers a model is writing, prompts still being read included, and how many wait for their turn."""
+
+    writing: int = 0
+    waiting: int = 0
 
 
 @dataclass

@@ -14,7 +14,7 @@ from finetune.losses import Rows
 if TYPE_CHECKING:
     from transformers import Trainer
 
-SPARSE, FEWEST = 10, 4  # steps between two evaluations, evaluations in a training
+SPARSE, FEWEST = 5, 4  # steps between two evaluations, evaluations in a training
 
 KEYS = {
     "sft": ("prompt", "completion"),

@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlite3 import OperationalError
 from typing import Any
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -21,12 +22,16 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_rand
 
 from core.errors import StoreError
 from store.failures import explain, place
+from store.tables import metadata
 
 BUSY_S = 15
 _UPGRADE_LOCK = 0x4475_6F64  # any number that no other program picks as its Postgres advisory lock
 _alembic_guard = threading.Lock()  # Alembic keeps its context in module globals
 
-_to_json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+_COMMON: dict[str, Any] = {
+    "json_serializer": partial(json.dumps, ensure_ascii=False, separators=(",", ":")),
+    "hide_parameters": True,  # what customers write has no place in messages of errors
+}
 
 
 def open_engine(url: str) -> Engine:
@@ -69,6 +74,32 @@ def upgrade(engine: Engine) -> None:
             command.upgrade(config, "head")
 
 
+def vacuum(engine: Engine) -> None:
+    """Gives back the room of removed rows, on SQLite with the write-ahead log emptied: their text is then in no file.
+
+    On Postgres the server reuses the room in its own time. Raises StoreError when others use the database for long.
+    """
+    borrowed = engine.raw_connection()
+    connection: Any = borrowed.driver_connection
+    try:
+        if engine.dialect.name == "postgresql":
+            borrowed.rollback()  # it was tested in a transaction, in which there is no VACUUM
+            connection.autocommit = True
+            connection.execute(f"VACUUM {', '.join(metadata.tables)}")
+            return
+        connection.execute("VACUUM")
+        busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise OperationalError("its write-ahead log is in use")
+    except (OperationalError, psycopg.Error) as error:
+        raise StoreError(
+            f"What was removed is gone from the database {place(engine.url)}, but may still stand in unused parts of "
+            f"its files until the program that uses it at this moment lets go of it ({error})."
+        ) from error
+    finally:
+        borrowed.invalidate()  # it is lent to nobody else in this state
+
+
 def _parse(url: str) -> URL:
     """The URL with its driver named. The messages never repeat the URL: it may hold a password."""
     forms = "sqlite:///path/to/file or postgresql://user:password@host/database"
@@ -95,7 +126,7 @@ def _sqlite(url: URL) -> Engine:
         raise StoreError(
             f"The folder of the database {place(url)} cannot be made ({error.strerror}); choose another path."
         ) from error
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_S}, json_serializer=_to_json)
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_S}, **_COMMON)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: Any) -> None:
@@ -103,6 +134,7 @@ def _sqlite(url: URL) -> Engine:
         connection.execute("PRAGMA foreign_keys = ON")
         _write_ahead(connection)
         connection.execute("PRAGMA synchronous = FULL")  # an acknowledged write survives a power cut too
+        connection.execute("PRAGMA secure_delete = ON")  # what is removed or replaced is overwritten
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -126,4 +158,4 @@ def _postgres(url: URL) -> Engine:
     """A pool of connections, each lent to one call at a time and tested before it is lent."""
     defaults = {"connect_timeout": "10", "client_encoding": "utf8"}
     url = url.set(query={**defaults, **url.query})
-    return create_engine(url, pool_pre_ping=True, json_serializer=_to_json)
+    return create_engine(url, pool_pre_ping=True, **_COMMON)

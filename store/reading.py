@@ -24,7 +24,7 @@ BATCH = 500  # questions at a time: databases limit the parameters of a statemen
 
 @dataclass(frozen=True)
 class Conversation:
-    """The turns of some chats in one lane, by chat and then by the question's seq, in order."""
+    """The turns of some chats in one lane, by chat and then by the question's seq, in order; openings are not in it."""
 
     turns: dict[str, dict[int, tuple[Turn, Turn]]] = field(default_factory=lambda: defaultdict(dict))
 
@@ -74,18 +74,19 @@ def _exchanges(connection: Connection, rows: Sequence[RowMapping]) -> list[Excha
 
     found = []
     for row in rows:
+        chat = chat_record(chat_of[row["chat_id"]][0])
         its_answers = answers_of[row["id"]]
         shown = pairs_of[row["id"]][-1] if pairs_of[row["id"]] else None
         found.append(
             Exchange(
-                chat=chat_record(chat_of[row["chat_id"]][0]),
+                chat=chat,
                 question=question_record(row),
                 answers=tuple(answer_record(answer) for answer in its_answers),
                 thumbs=tuple(thumb_record(thumb) for answer in its_answers for thumb in thumbs_of[answer["id"]]),
                 pair=pair_record(shown) if shown else None,
                 votes=tuple(vote_record(vote) for vote in votes_of[shown["id"]]) if shown else (),
                 withdrawn=row["withdrawn"],
-                history={lane: past[lane].before(row["chat_id"], row["seq"]) for lane in LANES},
+                history={lane: chat.opening + past[lane].before(row["chat_id"], row["seq"]) for lane in LANES},
             )
         )
     return found

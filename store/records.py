@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from hashlib import sha256
 from typing import Any
 
+from core.api_keys import ApiKey
 from core.studies import Prices, Rating, Study, StudyAnswer, StudyArm, StudyPlan, TestQuestion
 from core.types import Answer, Arm, ArmSpec, Chat, Decoding, Pair, Passage, Question, Thumb, Turn, Vote
 from store.tables import clean, fold
@@ -59,7 +60,11 @@ def digest(arm: Arm | None, question: TestQuestion) -> str:
 
 
 def chat_record(row: Row) -> Chat:
-    return Chat(**_fields(Chat, row) | {"specs": tuple(ArmSpec(**spec) for spec in row["specs"])})
+    nested = {
+        "specs": tuple(ArmSpec(**spec) for spec in row["specs"]),
+        "opening": turns(row["opening"]),
+    }
+    return Chat(**_fields(Chat, row) | nested)
 
 
 def question_record(row: Row) -> Question:
@@ -70,7 +75,7 @@ def answer_record(row: Row) -> Answer:
     nested = {
         "arm": _arm(row["arm"]) if row["arm"] else None,
         "passages": tuple(Passage(**passage) for passage in row["passages"]),
-        "prompt": tuple(Turn(**turn) for turn in row["prompt"]),
+        "prompt": turns(row["prompt"]),
     }
     return Answer(**_fields(Answer, row) | nested)
 
@@ -106,13 +111,21 @@ def study_record(row: Row, questions: Sequence[Row]) -> Study:
 def study_question_record(row: Row) -> TestQuestion:
     nested = {
         "facts": None if row["facts"] is None else tuple(tuple(spellings) for spellings in row["facts"]),
-        "history": tuple(Turn(**turn) for turn in row["history"]),
+        "history": turns(row["history"]),
     }
     return TestQuestion(**_fields(TestQuestion, row) | nested)
 
 
 def study_answer_record(row: Row) -> StudyAnswer:
     return StudyAnswer(row["study_id"], row["arm_name"], answer_record(row))
+
+
+def api_key_record(row: Row) -> ApiKey:
+    return ApiKey(**_fields(ApiKey, row) | {"arms": tuple(row["arms"])})
+
+
+def turns(stored: Iterable[dict[str, Any]]) -> tuple[Turn, ...]:
+    return tuple(Turn(**turn) for turn in stored)
 
 
 def rating_record(row: Row) -> Rating:
@@ -124,7 +137,8 @@ def _fields(record: type, row: Row) -> dict[str, Any]:
 
 
 def _arm(stored: dict[str, Any]) -> Arm:
-    return Arm(**stored | {"decoding": Decoding(**stored["decoding"])})
+    decoding = stored["decoding"]
+    return Arm(**stored | {"decoding": Decoding(**decoding | {"stop": tuple(decoding.get("stop", ()))})})
 
 
 def _criteria(row: Row) -> dict[str, tuple[int, int]]:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, Table, Update, exists, func, insert, 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
+from core.accounts import Accounts
 from core.errors import AlreadyVoted, DuodeskError, StoreError, UnknownChat, VoteError
 from core.types import (
     Answer,
@@ -29,13 +30,15 @@ from core.types import (
     Turn,
     Vote,
 )
+from store.api_key_store import SqlApiKeyStore
 from store.database import transaction
 from store.failures import violated
 from store.filters import conditions
+from store.privacy_store import SqlPrivacyStore
 from store.reading import conversation, read_exchanges
-from store.records import answer_row, chat_record, question_row
+from store.records import answer_row, chat_record, question_row, turns
 from store.study_store import SqlStudyStore
-from store.tables import answers, chats, pairs, questions, thumbs, votes
+from store.tables import answers, chats, clean, pairs, questions, thumbs, votes
 
 
 class SqlStore:
@@ -45,10 +48,27 @@ class SqlStore:
         """`engine` comes from store.database.open_engine and its schema is at head."""
         self._engine = engine
         self._studies = SqlStudyStore(engine)
+        self._privacy = SqlPrivacyStore(engine)
+        self._api_keys = SqlApiKeyStore(engine)
 
     @property
     def studies(self) -> SqlStudyStore:
         return self._studies
+
+    @property
+    def privacy(self) -> SqlPrivacyStore:
+        return self._privacy
+
+    @property
+    def accounts(self) -> Accounts:
+        """Who may do what, kept in the same database."""
+        from store.account_store import SqlAccountStore, SqlLimiter
+
+        return Accounts(SqlAccountStore(self._engine), SqlLimiter(self._engine))
+
+    @property
+    def api_keys(self) -> SqlApiKeyStore:
+        return self._api_keys
 
     def add_chat(self, chat: Chat) -> None:
         self._insert(chats, asdict(chat), unique=StoreError(f"There is a chat {chat.id} already."))
@@ -76,13 +96,25 @@ class SqlStore:
         """Raises UnknownChat."""
         self._update(update(chats).where(chats.c.id == chat_id).values(locked=True), _unknown_chat(chat_id))
 
-    def add_question(self, question: Question) -> None:
+    def add_question(self, question: Question) -> Question:
         self._insert(
             questions,
             question_row(question),
             unique=StoreError(f"There is a question {question.id} already."),
             reference=_unknown_chat(question.chat_id),
         )
+        return question
+
+    def continue_chat(self, question: Question) -> bool:
+        """On SQLite as the only writer, on Postgres under a lock on the chat: nobody else continues it meanwhile."""
+        chat = select(chats.c.id).where(chats.c.id == question.chat_id)
+        with transaction(self._engine, sqlite_begin="IMMEDIATE") as connection:
+            if connection.execute(chat.with_for_update()).first() is None or _waits(connection, question.chat_id):
+                return False
+            if _plain(_turns_of(connection, question.chat_id)) != _plain(question.history):
+                return False
+            connection.execute(insert(questions).values(question_row(question)))
+            return True
 
     def withdraw(self, question_id: str) -> None:
         """Withdrawing twice is the same as once; raises StoreError for a question that was never asked."""
@@ -105,7 +137,7 @@ class SqlStore:
     def history(self, chat_id: str, lane: Lane = "a", before: str = "") -> tuple[Turn, ...]:
         with self._transaction() as connection:
             seq = connection.scalar(select(questions.c.seq).where(questions.c.id == before)) if before else None
-            return conversation(connection, [chat_id], lane).before(chat_id, seq)
+            return _turns_of(connection, chat_id, lane, seq)
 
     def add_pair(self, pair: Pair) -> None:
         self._insert(
@@ -173,6 +205,24 @@ class SqlStore:
         with self._transaction() as connection:
             if connection.execute(statement).rowcount == 0:
                 raise missing
+
+
+def _turns_of(connection: Connection, chat_id: str, lane: Lane = "a", seq: int | None = None) -> tuple[Turn, ...]:
+    """A chat's opening and its turns before the question `seq`, or all of them."""
+    opening = connection.scalar(select(chats.c.opening).where(chats.c.id == chat_id)) or []
+    return turns(opening) + conversation(connection, [chat_id], lane).before(chat_id, seq)
+
+
+def _waits(connection: Connection, chat_id: str) -> bool:
+    """Whether a question of the chat has no answer yet."""
+    answered = exists().where(answers.c.question_id == questions.c.id)
+    waiting = select(questions.c.id).where(questions.c.chat_id == chat_id, ~questions.c.withdrawn, ~answered)
+    return connection.execute(waiting.limit(1)).first() is not None
+
+
+def _plain(said: Sequence[Turn]) -> list[tuple[str, str]]:
+    """Turns as they are compared: callers trim what they send back."""
+    return [(turn.role, clean(turn.text).strip()) for turn in said]
 
 
 def _unknown_chat(chat_id: str) -> UnknownChat:

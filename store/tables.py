@@ -25,6 +25,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 
@@ -103,6 +104,7 @@ chats = Table(
     Column("specs", CleanJson, nullable=False),
     Column("left", CleanText, nullable=False),
     Column("locked", Boolean, nullable=False),
+    Column("opening", CleanJson, nullable=False, server_default="[]"),
     Column("created_at", Moment, nullable=False),
 )
 
@@ -135,6 +137,7 @@ answers = Table(
     Column("passages", CleanJson, nullable=False),
     Column("prompt", CleanJson, nullable=False),
     Column("outcome", CleanText, nullable=False),
+    Column("reason", CleanText, nullable=False, server_default=""),
     Column("error", CleanText, nullable=False),
     Column("first_token_s", Float),
     Column("total_s", Float, nullable=False),
@@ -225,6 +228,7 @@ study_answers = Table(
     Column("passages", CleanJson, nullable=False),
     Column("prompt", CleanJson, nullable=False),
     Column("outcome", CleanText, nullable=False),
+    Column("reason", CleanText, nullable=False, server_default=""),
     Column("error", CleanText, nullable=False),
     Column("first_token_s", Float),
     Column("total_s", Float, nullable=False),
@@ -265,4 +269,68 @@ rating_skips = Table(
     Column("rating_id", CleanText, ForeignKey("ratings.id"), nullable=False),
     Column("rater", CleanText, nullable=False),
     UniqueConstraint("rating_id", "rater", name="rating_skips_rating_id_rater_key"),
+)
+
+redactions = Table(
+    "redactions",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("kind", CleanText, nullable=False, unique=True),
+    Column("count", Integer, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("who", CleanText, nullable=False),
+    Column("what", CleanText, nullable=False),
+    Column("counts", CleanJson, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("name", CleanText, nullable=False, unique=True),
+    Column("role", CleanText, nullable=False),
+    Column("password_hash", CleanText, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("digest", CleanText, nullable=False, unique=True),
+    Column("name", CleanText, nullable=False, index=True),
+    Column("until", Moment, nullable=False),
+)
+
+rate_limits = Table(
+    "rate_limits",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("key", CleanText, nullable=False, unique=True),
+    Column("count", Integer, nullable=False),
+    Column("until", Float, nullable=False),  # seconds since 1970
+)
+
+IN_FORCE = text("revoked_at IS NULL")
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("id", CleanText, nullable=False, unique=True),
+    Column("name", CleanText, nullable=False),
+    Column("shown", CleanText, nullable=False),
+    Column("digest", CleanText, nullable=False, unique=True),
+    Column("arms", CleanJson, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("used_at", Moment),
+    Column("revoked_at", Moment),
+    # A revoked key leaves its name to the next one.
+    Index("api_keys_name_idx", "name", unique=True, sqlite_where=IN_FORCE, postgresql_where=IN_FORCE),
 )

@@ -65,7 +65,7 @@ def _row(task: Ask, answer: Answer) -> dict[str, Any]:
 def _read(out: Path, questions: Sequence[Question], arms: Mapping[str, Arm]) -> Answers:
     """What an earlier run answered; a line that ends in the middle was cut off and does not count."""
     known = {(question.id, question.text, question.history): question for question in questions}
-    identities = {name: asdict(arm) for name, arm in arms.items()}
+    identities = {name: json.loads(json.dumps(asdict(arm))) for name, arm in arms.items()}  # as a line holds them
     done: Answers = {}
     for line in out.read_text(encoding="utf-8").splitlines() if out.exists() else []:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -23,14 +24,15 @@ Command = Callable[[Parts, argparse.Namespace], int]
 
 
 def add_study_arguments(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
-    """`shared` has the flags of the settings, which every word after `study` takes as well."""
-    parser.set_defaults(what=four_arms)
+    """`shared` has the flags of the settings, which every word after `study` takes as well. Of the result, `what` is
+    the function to call, and `asks` says whether it needs the documents indexed."""
+    parser.set_defaults(what=four_arms, asks=True)
     _add_plan_arguments(parser, ARM_NAMES)
     words = parser.add_subparsers(metavar="what", title="studies by name (without any of these words: the four arms)")
 
     def word(run: Command, name: str) -> argparse.ArgumentParser:
         described = words.add_parser(name, help=run.__doc__, description=run.__doc__, parents=[shared])
-        described.set_defaults(what=run)
+        described.set_defaults(what=run, asks=run in (new_study, run_study))
         return described
 
     word(list_studies, "list")
@@ -47,8 +49,17 @@ def add_study_arguments(parser: argparse.ArgumentParser, shared: argparse.Argume
     new.add_argument("--prices", nargs="+", default=[], metavar="WHAT=PRICE", help="such as machine_hour=0.4 label=1")
     for run, name in ((run_study, "run"), (stop_study, "stop"), (show_study, "show"), (remove_study, "remove")):
         _add_name(word(run, name))
+    note = word(note_study, "note")
+    _add_name(note)
+    note.add_argument("text", help="what every reader of the results should know, such as who rated")
     for name, experiment in EXPERIMENTS.items():
         add_experiment_arguments(word(experiment, name), name)
+    judge = word(judge_study, "judge")
+    _add_name(judge)
+    judge.add_argument("--url", required=True, help="an OpenAI-compatible server, such as http://127.0.0.1:8000/v1")
+    judge.add_argument("--judge", required=True, metavar="MODEL", help="the model that judges, as the server names it")
+    judge.add_argument("--key-env", default="", metavar="VARIABLE", help="the environment variable that holds the key")
+    judge.add_argument("--at-once", type=int, default=4, metavar="N", help="pairs under way at a time (default: 4)")
     report = word(report_study, "report")
     _add_name(report)
     report.add_argument("--out", metavar="FILE", default="report.html", help="the page (default: report.html)")
@@ -132,9 +143,32 @@ def show_study(parts: Parts, options: argparse.Namespace) -> int:
         f"{plan.decides[0]} against {plan.decides[1]} decides, by {plan.measure}; margin {100 * plan.margin:g} points"
     )
     print(f"{view.ratings.done:,} of {view.ratings.planned:,} ratings. {view.ratings.enough}".rstrip())
-    _print_notes(study)
     if study.status == "answered":
         _print_result(parts, study)
+    else:
+        _print_notes(study)
+    return 0
+
+
+def note_study(parts: Parts, options: argparse.Namespace) -> int:
+    """Adds a note that stands on the verdict page, such as who rated."""
+    parts.store.studies.note(_find(parts, options.name).study.id, options.text)
+    return 0
+
+
+def judge_study(parts: Parts, options: argparse.Namespace) -> int:
+    """An LLM judges the deciding pairs in both orders; the page shows its agreement with people. Ctrl+C ends it, and
+    the same command goes on from there."""
+    from study.grading.judge import Judge
+    from study.judging import judge_study
+
+    key = os.environ.get(options.key_env, "") if options.key_env else ""
+    if options.key_env and not key:
+        raise StudyError(f"The environment variable {options.key_env} is not set; it should hold the judge's key.")
+    study = _find(parts, options.name).study
+    judge = Judge(options.url, options.judge, key)
+    labels = judge_study(parts.store.studies, study.id, judge, max(1, options.at_once), _show)
+    print(f"\n{labels:,} pairs are judged; `study report` shows what follows.")
     return 0
 
 
@@ -236,15 +270,9 @@ def _same(parts: Parts, plan: StudyPlan) -> Study | None:
 
 def _find(parts: Parts, wanted: str) -> StudyView:
     """Raises StudyError."""
-    views = parts.studies.views()
-    found = [view for view in views if view.study.plan.name == wanted] or [
-        view for view in views if view.study.id.startswith(wanted)
-    ]
-    if len(found) != 1:
-        names = ", ".join(f"'{view.study.plan.name}'" for view in views) or "none yet"
-        problem = "is more than one study" if found else "is no study"
-        raise StudyError(f"'{wanted}' {problem}; the studies are: {names}.")
-    return found[0]
+    from study.local_studies import find_study
+
+    return parts.studies.view(find_study(parts.store.studies, wanted).id)
 
 
 def _run(parts: Parts, study: Study) -> int:

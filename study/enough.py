@@ -11,6 +11,7 @@ from study.statistics.clusters import two_way_mean
 from study.statistics.estimate import Estimate, Inference
 from study.statistics.planning import more_ratings
 from study.statistics.sequential import confidence_sequence, question_means
+from study.statistics.shares import share
 from study.statistics.win_rate import POINTS, Verdict
 
 
@@ -30,7 +31,7 @@ def enough(plan: StudyPlan, ratings: Sequence[Rating]) -> str:
     missing = len(deciding) - len(votes)
     extended = sum(not one.second_to for one in opinions) > plan.ratings
     lead = _lead(ours, votes)
-    interval = _sequence(ours, deciding, votes) if missing or extended else lead.interval()
+    interval = _sequence(ours, deciding, votes) if missing or extended else _planned(ours, votes)
     if settled := _settled(plan, interval):
         low, high = max(interval.low + 0.5, 0.0), min(interval.high + 0.5, 1.0)
         ends = f"{settled} (win rate {low:.1%} to {high:.1%})"
@@ -42,9 +43,11 @@ def enough(plan: StudyPlan, ratings: Sequence[Rating]) -> str:
         return f"Not yet: {missing:,} of {len(deciding):,} planned {wanted} are missing{_outlook(more, missing)}."
     if more:
         return f"Not decisive yet: about {more:,} more {wanted} if the difference stays what it is."
-    if more == 0:
+    if more == 0 and extended:
         return f"Not decisive yet: {wanted} were added to the plan, so that a wider interval counts; add a few more."
-    return f"Not decisive: it takes {wanted} on two questions at least."
+    if more is None:
+        return f"Not decisive: it takes {wanted} on two questions at least."
+    return f"Not decisive yet: it takes a few more {wanted}."
 
 
 def verdict_for(arm: str, vote: Rating) -> Verdict:
@@ -64,6 +67,12 @@ def _lead(arm: str, votes: Sequence[Rating]) -> Inference:
         return Inference(0.0, math.inf, 1.0)
     leads = [points - 0.5 for points in _points(arm, votes)]
     return two_way_mean(leads, [one.question_id for one in votes], [one.rater for one in votes], scale=1.0)
+
+
+def _planned(arm: str, votes: Sequence[Rating]) -> Estimate:
+    """The win rate less a half with the interval that the verdict page shows."""
+    found = share(_points(arm, votes), [one.question_id for one in votes], [one.rater for one in votes])
+    return Estimate(found.mean - 0.5, found.low - 0.5, found.high - 0.5)
 
 
 def _sequence(arm: str, planned: Sequence[Rating], votes: Sequence[Rating]) -> Estimate:

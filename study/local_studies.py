@@ -136,7 +136,10 @@ class LocalStudies:
     def export(self, study_id: str, kind: ExportKind, folder: Path) -> Path:
         from study.report.export import export
 
-        return Path(export(kind, *self._results(study_id), self._report_tools(), folder))
+        try:
+            return Path(export(kind, *self._results(study_id), self._report_tools(), folder))
+        except OSError as error:
+            raise StudyError(f"The study cannot be written to {folder}: {error.strerror}; choose another.") from error
 
     def uses(self, adapter: str) -> str:
         return study_with(self.store, adapter)
@@ -180,6 +183,17 @@ class LocalStudies:
 def chosen_questions(plan: StudyPlan) -> list[TestQuestion]:
     """The questions of a plan, as its file has them now. Raises QuestionsError."""
     return spread(_read(plan.questions), plan.limit)
+
+
+def find_study(store: StudyStore, wanted: str) -> Study:
+    """The one study by this name, or whose identifier begins so. Raises StudyError."""
+    studies = store.studies()
+    found = [one for one in studies if one.plan.name == wanted] or [one for one in studies if one.id.startswith(wanted)]
+    if len(found) != 1:
+        there = ", ".join(f"'{study.plan.name}'" for study in studies) or "none yet"
+        problem = "is more than one study" if found else "is no study"
+        raise StudyError(f"'{wanted}' {problem}; the studies are: {there}.")
+    return found[0]
 
 
 def study_with(store: StudyStore, adapter: str) -> str:

@@ -192,7 +192,7 @@ class _Run:
     def _hear(self, task: Ask, answer: Answer) -> None:
         self._asked += 1
         self.seconds_left = (time.monotonic() - self._started) / self._asked * (len(self.missing) - self._asked)
-        if answer.arm is None or answer.error:
+        if answer.arm is None:  # it failed
             self._errors.append(answer.error)
         else:
             check_unchanged(self.study.arms, {task.arm: answer.arm})

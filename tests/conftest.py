@@ -32,9 +32,9 @@ class ScriptedBackend:
     closed: threading.Event = field(default_factory=threading.Event)
     asked: list[Question] = field(default_factory=list)
 
-    def draft(self, question: Question, spec: ArmSpec) -> Draft:
+    def draft(self, question: Question, spec: ArmSpec, decoding: Decoding | None = None) -> Draft:
         self.asked.append(question)
-        arm = Arm(spec.name, "tiny", self.model_hash, spec.template, 1, "def456", Decoding(), spec.adapter)
+        arm = Arm(spec.name, "tiny", self.model_hash, spec.template, 1, "def456", decoding or Decoding(), spec.adapter)
         passages = (Passage("p1", "returns.md", "Returns: How", "Within 30 days.", 1.0, 0),)
         prompt = (Turn("system", "Be kind."), *question.history, Turn("user", question.text))
         return Draft(arm, prompt, passages if spec.uses_retrieval else (), self._pieces(spec))

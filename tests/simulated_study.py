@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from core.studies import Prices, Rating, Study, StudyAnswer, StudyArm, StudyPlan, TestQuestion
 from core.types import Answer, Arm, ArmSpec, Choice, Decoding, Passage, Turn
@@ -13,6 +14,7 @@ FOUR = {"bare": 0.2, "prompt": 0.6, "lora": 0.45, "lora+prompt": 0.85}
 SECONDS = {"bare": 0.6, "prompt": 1.1, "lora": 0.7, "lora+prompt": 1.3}
 TOPICS = ("returns", "delivery", "warranty", "accounts", "repairs")
 RATERS = ("anna", "ben", "carla")
+BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 PRICES = Prices(million_prompt_tokens=0.5, million_new_tokens=1.5, machine_hour=0.6, label=0.4)
 
 
@@ -70,6 +72,7 @@ def answers(study: Study, chances: Mapping[str, float], seed: int = 2, luck: flo
                 total_s=SECONDS.get(arm, 1.0) * drawn.lognormvariate(0, 0.35),
                 prompt_tokens=prompt_tokens,
                 new_tokens=len(text) // 4,
+                created_at=BEGUN + timedelta(minutes=len(found)),  # one after the other
             )
             found.append(StudyAnswer(study.id, arm, answer))
     return found

@@ -15,7 +15,7 @@ from core.training import RunKind
 
 def build(parts: Parts, blocks: Any) -> None:
     """Lays the three tabs out and wires them to each other."""
-    top_line(parts)
+    top_line(parts, blocks)
     with gr.Tabs(elem_id="adapters-tabs") as tabs:
         with gr.Tab("Adapters", id="list") as list_open:
             listed = adapters_tab.build(parts)

@@ -88,7 +88,7 @@ def _one(view: StudyView | None) -> tuple[Any, ...]:
         _link(view),
         gr.Button("Start" if status == "planned" else "Resume", visible=can_start),
         gr.Button(visible=status == "running"),
-        gr.Button(visible=view.ratings.planned > 0),
+        gr.Button(visible=view.ratings.planned > 0, link=_address(view)),
         gr.Button(visible=True),
         gr.Button(visible=True),
         gr.Button(visible=status != "running"),
@@ -99,8 +99,12 @@ def _link(view: StudyView) -> str:
     """Where raters are sent: that page shows them pairs and nothing of the study."""
     if not view.ratings.planned:
         return ""
-    address = f"/study?rate={html.escape(view.study.id)}"
+    address = html.escape(_address(view))
     return f'<p class="note">For raters, who see the pairs alone: <a href="{address}" target="_blank">{address}</a></p>'
+
+
+def _address(view: StudyView) -> str:
+    return f"/rate?study={view.study.id}"
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,6 @@ class StudiesTab:
     handlers: StudyList
     view: list[Any]
     timer: Any
-    rate: Any
     verdict: Any
     copy: Any
 
@@ -142,4 +145,4 @@ def build(parts: Parts, chosen: Any) -> StudiesTab:
     # The browser asks; states do not reach it, so that the id goes by way of a hidden box.
     asked = gr.Textbox(visible="hidden", label="To be removed")
     remove.click(lambda study: study, chosen, asked, **quiet).then(tab.remove, asked, view, js=SURE, **quiet)
-    return StudiesTab(tab, view, timer, rate, verdict, copy)
+    return StudiesTab(tab, view, timer, verdict, copy)

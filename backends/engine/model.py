@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from backends.adapter_folder import AdapterFolder
 from backends.folders import folder_hash, model_folder
 from core.errors import DuodeskError, ModelError, PromptTooLong
-from core.types import Decoding, Piece, Turn
+from core.types import Decoding, Piece, Queue, Turn
 
 if TYPE_CHECKING:
     from backends.engine.graph import Shape
@@ -92,6 +92,11 @@ class LocalModel:
         """How many tokens prompt and answer may have together."""
         prepared, _ = self._ready()
         return self._limit(prepared)
+
+    @property
+    def queue(self) -> Queue:
+        queues = [scheduler.queue for scheduler in (self._graph, self._torch) if scheduler]
+        return Queue(sum(queue.writing for queue in queues), sum(queue.waiting for queue in queues))
 
     def count(self, messages: Sequence[Turn]) -> int:
         """The tokens of a prompt, the chat template's own included."""

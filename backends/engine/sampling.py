@@ -8,6 +8,8 @@ import numpy as np
 
 from core.types import Decoding
 
+COLDEST = 1e-6  # below, logits divided by the temperature are beyond what numbers can hold
+
 
 def next_token(logits: np.ndarray, decoding: Decoding, seen: Sequence[int], draw: np.random.Generator) -> int:
     """The token that follows, given logits [vocabulary] and all tokens so far, the prompt's included.
@@ -16,7 +18,7 @@ def next_token(logits: np.ndarray, decoding: Decoding, seen: Sequence[int], draw
     """
     if decoding.repetition_penalty != 1.0:
         logits = _penalised(logits, seen, decoding.repetition_penalty)
-    if decoding.temperature <= 0:
+    if decoding.temperature < COLDEST:
         return int(logits.argmax())
     scaled = logits.astype(np.float64) / decoding.temperature
     shares = np.exp(scaled - scaled.max())

@@ -18,7 +18,7 @@ import numpy as np
 
 from backends.engine.prefixes import KeyValues, PrefixCache
 from backends.engine.sampling import next_token
-from core.types import Decoding
+from core.types import Decoding, Queue
 
 STRETCH = 256  # prompt tokens read between two steps of the others
 NOTICE_S = 0.02  # a reader is woken at most this often: each waking costs the others
@@ -132,6 +132,11 @@ class Scheduler:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
                 self._thread.start()
+
+    @property
+    def queue(self) -> Queue:
+        with self._lock:
+            return Queue(sum(row is not None for row in self._rows), len(self._waiting))
 
     def _run(self) -> None:
         while True:

@@ -20,7 +20,7 @@ from backends.remote.client import Client
 from backends.remote.failures import Failure
 from core.errors import ServerError, UnknownAdapter
 from core.servers import Server
-from core.types import Decoding, Piece, Turn
+from core.types import Decoding, Piece, Queue, Turn
 
 HEARTBEAT_S = 0.2
 CARD_S = 30.0  # how long what a server tells about its model is believed
@@ -104,6 +104,11 @@ class RemoteModel:
         told = self._card(self.server.model).get("max_model_len")
         limits = [limit for limit in (self.server.context, told) if isinstance(limit, int) and limit > 0]
         return min(limits) if limits else None
+
+    @property
+    def queue(self) -> Queue:
+        """Nothing: what waits is in the server's own queue, which its metrics tell."""
+        return Queue()
 
     def count(self, messages: Sequence[Turn]) -> int:
         """The tokens of a prompt: exact from vLLM, which counts on request, else estimated, rather too high."""

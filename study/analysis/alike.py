@@ -9,7 +9,7 @@ from typing import Any
 from core.studies import Rating, Study
 from core.types import Choice
 from study.analysis.comparisons import Scores
-from study.analysis.ratings import verdict_of, votes_on
+from study.analysis.votes import verdict_of, votes_on
 from study.grading.judge import agreement
 from study.statistics.clusters import clustered_mean
 from study.statistics.estimate import Estimate, Inference

@@ -12,6 +12,7 @@ from core.errors import DuodeskError
 from core.studies import Prices, Study, StudyArm
 from study.analysis.comparisons import pairs_of
 from study.analysis.graded import GradedAnswer
+from study.analysis.machine_time import machine_seconds
 from study.report.tools import ReportTools
 from study.statistics.clusters import clustered_mean
 from study.statistics.cost import BreakEven, answer_costs, break_even, cost_per_acceptable, training_cost
@@ -68,24 +69,22 @@ def cost_findings(study: Study, graded: Sequence[GradedAnswer], tools: ReportToo
     prices = study.plan.prices
     if not (prices.million_prompt_tokens or prices.million_new_tokens or prices.machine_hour):
         prices = SECONDS
-    paid = {arm.name: _paid(arm.name, graded, prices) for arm in study.plan.arms}
+    paid = _paid(study, graded, prices)
     arms = {
         arm.name: _arm_cost(arm, graded, paid[arm.name], prices, tools) for arm in study.plan.arms if paid[arm.name]
     }
     return CostFindings(prices.currency, arms, tuple(_paid_back(study, graded, paid, arms)))
 
 
-def _paid(arm: str, graded: Sequence[GradedAnswer], prices: Prices) -> dict[str, float]:
-    """The cost of each answer that did not fail, by question."""
-    mine = [one for one in graded if one.arm == arm and not one.failed]
-    columns = [[getattr(one.answer, name) for one in mine] for name in ("prompt_tokens", "new_tokens", "total_s")]
-    return dict(
-        zip(
-            (one.question.id for one in mine),
-            answer_costs(columns[0], columns[1], columns[2], prices).tolist(),
-            strict=True,
-        )
-    )
+def _paid(study: Study, graded: Sequence[GradedAnswer], prices: Prices) -> dict[str, dict[str, float]]:
+    """The cost of each answer that did not fail, by arm and question."""
+    made = [one for one in graded if not one.failed]
+    seconds = machine_seconds([one.answer for one in made])
+    read, written = ([getattr(one.answer, name) for one in made] for name in ("prompt_tokens", "new_tokens"))
+    paid: dict[str, dict[str, float]] = {arm.name: {} for arm in study.plan.arms}
+    for one, cost in zip(made, answer_costs(read, written, seconds, prices).tolist(), strict=True):
+        paid[one.arm][one.question.id] = cost
+    return paid
 
 
 def _arm_cost(

@@ -70,7 +70,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Known:
-    """What the decision is made from."""
+    """What the decision is made from. `changed` counts the answers of an arm whose identity is not the fixed one."""
 
     study: Study
     arms: Mapping[str, ArmFigures]
@@ -78,6 +78,7 @@ class Known:
     score_measure: Measure
     ratings: RatingFindings | None
     costs: CostFindings
+    changed: Mapping[str, int]
 
 
 def decide(known: Known) -> Decision:
@@ -206,8 +207,9 @@ def _none_fit(known: Known, lead: Lead, arm: str, other: str) -> str:
             f"{best} gives {points(facts[best])}."
         )
     best = max(facts, key=lambda name: facts[name].mean)
-    gives = gives if best == arm else f"{best}, gives {points(facts[best])} of 100 facts"
-    return f"None is fit for customers: the best, {gives} ({arm} against {other}: {over})."
+    if best == arm:
+        return f"None is fit for customers: the best, {gives}, {over}."
+    return f"None is fit for customers: the best, {best}, gives {points(facts[best])} of 100 facts; {arm} gives {over}."
 
 
 _SENTENCES = {"use": _use, "equal": _equal, "undecided": _undecided, "none_fit": _none_fit}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,9 +13,10 @@ from study.analysis.comparisons import Comparison, compare, score_effects, score
 from study.analysis.costs import CostFindings, cost_findings
 from study.analysis.decision import ALPHA, Decision, Known, decide
 from study.analysis.graded import GradedAnswer, grade_answers
-from study.analysis.ratings import RatingFindings, in_order, rating_findings
+from study.analysis.ratings import RatingFindings, rating_findings
 from study.analysis.remarks import exploration, remarks
 from study.analysis.topics import TopicAdvice, topic_advice
+from study.analysis.votes import in_order
 from study.report.tools import ReportTools
 from study.statistics.estimate import Inference
 from study.statistics.factorial import Effect
@@ -59,6 +61,7 @@ def findings(study: Study, answers: Sequence[StudyAnswer], ratings: Sequence[Rat
         score_measure=measure,
         ratings=rating_findings(study, answers, ratings),
         costs=cost_findings(study, graded, tools),
+        changed=Counter(one.arm for one in graded if one.answer.arm not in (None, study.arms.get(one.arm))),
     )
     decision = decide(known)
     return Findings(

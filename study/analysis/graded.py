@@ -76,7 +76,7 @@ def grade_answers(study: Study, answers: Sequence[StudyAnswer], embed: Embed | N
         for arm in arms
         if (question.id, arm) in said
     ]
-    key = (study.id, embed is not None, tuple(answer.id for _, _, answer in rows))
+    key = (study.questions, tuple((arm, answer) for _, arm, answer in rows), embed is not None)
     if key not in _kept:
         _kept[key] = _graded(study, rows, embed)
         while len(_kept) > KEPT:

@@ -1,4 +1,4 @@
-"""What people's votes say: who wins, how sure that is, how far raters agree, and whether they were blind.
+"""What people's votes say: who wins, how sure that is, and how strong each arm is.
 
 Second opinions count as votes, and questions are the clusters; a pair that a rater sees again counts for consistency
 alone.
@@ -14,17 +14,15 @@ import numpy as np
 
 from core.comparison import normalise
 from core.studies import Rating, Study, StudyAnswer
-from core.types import CRITERIA
 from study.analysis.comparisons import cells, pairs_of
-from study.statistics.agreement import cohen_kappas, krippendorff_alpha, self_consistency
+from study.analysis.raters import Agreement, Blinding, agreement_of, blinding_of, criteria_of
+from study.analysis.votes import in_order, verdict_of, votes_on
 from study.statistics.bradley_terry import BradleyTerry, bradley_terry
-from study.statistics.clusters import two_way_mean
 from study.statistics.estimate import Estimate, Inference
 from study.statistics.factorial import CONTRASTS, Effect
 from study.statistics.multiple import holm
 from study.statistics.sequential import confidence_sequence, question_means
-from study.statistics.shares import share
-from study.statistics.win_rate import POINTS, Verdict, WinRate, win_rate
+from study.statistics.win_rate import POINTS, WinRate, win_rate
 
 MARKDOWN = re.compile(r"\*\*|__|`|^\s*(?:[-*+]|\d+[.)]|#+)\s|\[[^\]]+\]\(", re.MULTILINE)
 CONTROLS = ("length", "formatting")
@@ -68,32 +66,6 @@ class Strengths:
     leads: Mapping[tuple[str, str], Inference]
     coefficients: Mapping[str, Inference]
     effects: Mapping[Effect, Inference]
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """Krippendorff's alpha over second opinions, Cohen's kappa of each two raters, and the share of repeated pairs that
-    a rater judged as before. None where there was nothing to compare."""
-
-    twice: int
-    alpha: Estimate | None
-    kappas: Mapping[tuple[str, str], float]
-    repeated: int
-    consistency: Estimate | None
-
-
-@dataclass(frozen=True)
-class Blinding:
-    """The share of guesses at the left arm's kind that were right, of `guesses`, and what chance alone would give."""
-
-    guesses: int
-    right: Estimate
-    chance: float
-
-    @property
-    def broken(self) -> bool:
-        """Whether raters guessed right more often than chance explains."""
-        return self.right.low > self.chance
 
 
 @dataclass(frozen=True)
@@ -154,31 +126,10 @@ def rating_findings(study: Study, answers: Sequence[StudyAnswer], ratings: Seque
         looks=_looks(study, deciding),
         strengths=_strengths(study, votes, texts, ()),
         controlled=_strengths(study, votes, texts, CONTROLS),
-        agreement=_agreement(in_order([one for one in ratings if one.choice])),
-        blinding=_blinding(study, votes),
-        criteria=_criteria(study, votes),
+        agreement=agreement_of(in_order([one for one in ratings if one.choice])),
+        blinding=blinding_of(study, votes),
+        criteria=criteria_of(study, votes),
     )
-
-
-def in_order(ratings: Sequence[Rating]) -> list[Rating]:
-    """As the votes came."""
-    return sorted(ratings, key=lambda one: (one.place is None, one.place or 0))
-
-
-def verdict_of(rating: Rating, arm: str) -> Verdict:
-    """A vote as one of its arms sees it."""
-    if rating.choice in ("tie", "both_bad"):
-        return rating.choice
-    return "win" if winner(rating) == arm else "loss"
-
-
-def winner(rating: Rating) -> str:
-    """The arm that a vote prefers, or the choice itself where it prefers none."""
-    return {"left": rating.left, "right": rating.right}.get(str(rating.choice), str(rating.choice))
-
-
-def votes_on(pair: tuple[str, str], votes: Sequence[Rating]) -> list[Rating]:
-    return [one for one in votes if {one.left, one.right} == set(pair)]
 
 
 def _rateable(rating: Rating, texts: Mapping[tuple[str, str], str], study: Study) -> bool:
@@ -265,50 +216,3 @@ def _covariates(votes: Sequence[Rating], texts: Mapping[tuple[str, str], str]) -
         "formatting": difference({key: len(MARKDOWN.findall(text)) for key, text in shown.items()}),
     }
     return {name: values / values.std() for name, values in found.items() if values.std() > 0}
-
-
-def _agreement(votes: Sequence[Rating]) -> Agreement:
-    first = [one for one in votes if one.repeats is None]
-    columns = ([one.rater for one in first], [_item(one) for one in first], [winner(one) for one in first])
-    known = {one.id: one for one in votes}
-    repeated = [one for one in votes if one.repeats in known]
-    both = [known[str(one.repeats)] for one in repeated] + repeated
-    return Agreement(
-        twice=sum(one.second_to is not None for one in first),
-        alpha=krippendorff_alpha(*columns) if first else None,
-        kappas=cohen_kappas(*columns),
-        repeated=len(repeated),
-        consistency=self_consistency([one.rater for one in both], [_item(one) for one in both], [*map(winner, both)]),
-    )
-
-
-def _item(rating: Rating) -> str:
-    """What was judged, whichever side stood where."""
-    return "\n".join([rating.question_id, *sorted((rating.left, rating.right))])
-
-
-def _blinding(study: Study, votes: Sequence[Rating]) -> Blinding | None:
-    kinds = {arm.name: arm.spec.name for arm in study.plan.arms}
-    guessed = [one for one in votes if one.guessed_left]
-    chance = 1 / len(set(kinds.values()))
-    if not guessed or chance == 1:
-        return None
-    right = [float(one.guessed_left == kinds[one.left]) for one in guessed]
-    found = share(right, [one.question_id for one in guessed], [one.rater for one in guessed])
-    return Blinding(len(guessed), found, chance)
-
-
-def _criteria(study: Study, votes: Sequence[Rating]) -> dict[str, dict[str, Estimate]]:
-    """Mean scores of 1 to 5, by arm and criterion."""
-    found: dict[str, dict[str, Estimate]] = {}
-    for arm in study.plan.arms:
-        for name in CRITERIA:
-            mine = [
-                (one.criteria[name][arm.name == one.right], one.question_id, one.rater)
-                for one in votes
-                if name in one.criteria and arm.name in (one.left, one.right)
-            ]
-            if mine:
-                values, questions, raters = zip(*mine, strict=True)
-                found.setdefault(arm.name, {})[name] = two_way_mean(values, questions, raters).interval()
-    return found

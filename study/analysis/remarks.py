@@ -25,6 +25,9 @@ def remarks(known: Known) -> tuple[str, ...]:
     if failed:
         each = listed([f"{number} of {name}" for name, number in failed.items()])
         told.append(f"Answers that ended in an error count as empty ones: {each}.")
+    if known.changed:
+        each = listed([f"{number} of {name}" for name, number in known.changed.items()])
+        told.append(f"Answers were made by something else than what the study fixed: {each}. See the arms' identities.")
     if known.study.plan.measure == "similarity" and not known.comparisons:
         told.append("No similarity is known: the embedding model is not there, or no question has a reference.")
     if known.ratings:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core.studies import Rating, Study
 from study.analysis.comparisons import Scores
-from study.analysis.ratings import verdict_of, votes_on
+from study.analysis.votes import verdict_of, votes_on
 from study.statistics.estimate import Estimate
 from study.statistics.multiple import holm
 from study.statistics.paired import paired_difference

@@ -15,11 +15,11 @@ from typing import Any
 from core.errors import StudyError
 from core.parts import Parts
 from core.settings import ROOT
-from core.studies import StudyStore
-from study.analysis.words import MEASURES
+from study.analysis.words import MEASURES, points
 from study.experiments.article_edits import Edit, read_edits
 from study.experiments.choices import COUNTS, SEEDS, SIZES, CurveChoices, FewShotChoices, ShiftChoices
 from study.experiments.parts import ExperimentParts, Stopped, Tell
+from study.experiments.plain import estimate
 
 TRANSCRIPTS = str(ROOT / "knowledge/transcripts")
 SAY_EVERY_S = 30.0  # where lines cannot be written over
@@ -136,7 +136,9 @@ def _edits(options: argparse.Namespace) -> tuple[Edit, ...]:
 
 
 def _experiment(parts: Parts, name: str, run: Run, show: Callable[[Findings], None]) -> int:
-    study_id = find_study(parts.store.studies, name)
+    from study.local_studies import find_study
+
+    study_id = find_study(parts.store.studies, name).id
     line = _Line()
     try:
         with _until_interrupted() as stopped:
@@ -168,16 +170,6 @@ def experiment_parts(parts: Parts) -> ExperimentParts:
     )
 
 
-def find_study(store: StudyStore, name: str) -> str:
-    """The identifier of the one study by this name, or whose identifier begins so. Raises StudyError."""
-    studies = store.studies()
-    found = [one for one in studies if one.plan.name == name] or [one for one in studies if one.id.startswith(name)]
-    if len(found) != 1:
-        there = ", ".join(f"'{study.plan.name}'" for study in studies) or "none yet"
-        raise StudyError(f"'{name}' is {'more than one study' if found else 'no study'}; the studies are: {there}.")
-    return found[0].id
-
-
 def _print_curve(content: Findings) -> None:
     for found in (content, *content["also"]):
         print(f"By {MEASURES[found['measure']]}:\n")
@@ -199,7 +191,7 @@ def _print_few_shot(content: Findings) -> None:
 def _print_points(what: str, found: Findings, other: str) -> None:
     print(f"{what:>11} {'score':>24} {f'ahead of {other}':>28}")
     for rows, score, ahead in zip(found["sizes"], found["scores"], found["ahead"], strict=True):
-        print(f"{rows:>11,} {points(score):>24} {points(ahead, '+'):>28}")
+        print(f"{rows:>11,} {points(estimate(score)):>24} {points(estimate(ahead), '+'):>28}")
     print()
 
 
@@ -210,16 +202,9 @@ def _print_shift(content: Findings) -> None:
     print(*found["sentences"], "", sep="\n")
     print(f"{'arm':<16} {'knew the old':>24}", *(f"{f'says {one}':>24}" for one in OUTCOMES))
     for name, arm in found["arms"].items():
-        print(f"{name:<16}", *(f"{points(arm[one]):>24}" for one in ("knew_old", *OUTCOMES)))
+        print(f"{name:<16}", *(f"{points(estimate(arm[one])):>24}" for one in ("knew_old", *OUTCOMES)))
     for pair, difference in found["differences"].items():
-        print(f"{pair}: follows {points(difference, '+')} points more often")
-
-
-def points(found: Findings, sign: str = "") -> str:
-    """In points of 100 with the interval, as plain findings hold it."""
-    if found["low"] is None or found["high"] is None:
-        return f"{100 * found['mean']:{sign}.1f} [?]"
-    return f"{100 * found['mean']:{sign}.1f} [{100 * found['low']:{sign}.1f}, {100 * found['high']:{sign}.1f}]"
+        print(f"{pair}: follows {points(estimate(difference), '+')} points more often")
 
 
 @contextmanager

@@ -24,7 +24,6 @@ from study.experiments.time_left import duration
 from study.grading.facts import check_facts
 from study.grading.grade import evidence_for
 from study.grading.unsupported import Evidence, unsupported
-from study.statistics.clusters import clustered_mean
 from study.statistics.estimate import Estimate, Inference
 from study.statistics.paired import paired_difference
 from study.statistics.shares import share
@@ -131,7 +130,7 @@ def _arm(
         right = {when: [_facts(one, said[one.id].text) for one in controls] for when, said in _named(before, after)}
         same = [before[one.id].text == after[one.id].text for one in controls]
         found["controls"] = {
-            **{when: clustered_mean(scores, scale=1.0) for when, scores in right.items()},
+            **{when: share(scores) for when, scores in right.items()},
             "difference": _difference(right["after"], right["before"]),
             "same_words": _share(same),
         }
@@ -174,7 +173,7 @@ def _differences(changed: Sequence[ChangedQuestion], after: Mapping[str, Mapping
         for name, answers in after.items()
     }
     return {
-        f"{one} - {other}": plain(_difference(follows[one], follows[other])) for one, other in combinations(follows, 2)
+        f"{one} − {other}": plain(_difference(follows[one], follows[other])) for one, other in combinations(follows, 2)
     }
 
 

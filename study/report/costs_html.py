@@ -20,10 +20,11 @@ def costs_section(found: Findings) -> str:
         told = (
             f"Prices of the plan: {prices.currency} {prices.million_prompt_tokens:g} for a million tokens read, "
             f"{prices.million_new_tokens:g} for a million written, {prices.machine_hour:g} for an hour of the machine, "
-            f"{prices.label:g} for a label. Machine time is that of the study, where several answers are made at once."
+            f"{prices.label:g} for a label. Answers that were written at the same time share its time."
         )
     else:
-        told = "The plan has no prices of answers, so that cost is told as seconds of the machine."
+        told = "The plan has no prices of answers, so that cost is told as seconds of the machine"
+        told += "; answers that were written at the same time share them."
     head = ["", _each(costs), _each(costs, "acceptable "), "Training and labels"]
     rows = [[name, *_cells(cost, costs, prices.label > 0)] for name, cost in costs.arms.items()]
     return section(

@@ -28,7 +28,7 @@ from core.studies import ExportKind, Rating, Study, StudyAnswer
 from core.types import CRITERIA, Answer
 from study.analysis.findings import Findings, findings
 from study.analysis.graded import GradedAnswer
-from study.analysis.ratings import winner
+from study.analysis.votes import winner
 from study.report.html import text
 from study.report.page import page
 from study.report.plain import plain

@@ -14,6 +14,8 @@ from study.statistics.estimate import Estimate
 
 WIDTH, EDGE = 400, 12
 ROW, HEAD, FOOT = 42, 8, 38
+LETTERS = 54  # that fit beside each other
+LINE = 15
 
 
 @dataclass(frozen=True)
@@ -60,17 +62,19 @@ def interval_chart(
     around = [] if middle is None else [middle - margin, middle + margin]
     ends = [end for row in rows for end in (row.value.low, row.value.mean, row.value.high)] + around
     scale = _scale(ends, EDGE, WIDTH - 2 * EDGE)
-    height = HEAD + ROW * len(rows) + FOOT
-    bottom = height - FOOT
+    tops = [float(HEAD)]
+    for row in rows:
+        tops.append(tops[-1] + ROW + LINE * _on_two_lines(row))
+    bottom = tops.pop()
+    height = bottom + FOOT
     drawn = _upright(scale, bottom)
     if middle is not None:
         left, right = scale.at(middle - margin), scale.at(middle + margin)
         if margin:
             size = f'width="{right - left:.1f}" height="{bottom - HEAD + 4}"'
-            drawn += f'<rect class="band" x="{left}" y="{HEAD - 4}" {size}/>'
+            drawn += f'<rect class="margin" x="{left}" y="{HEAD - 4}" {size}/>'
         drawn += f'<line class="middle" x1="{scale.at(middle)}" x2="{scale.at(middle)}" y1="{HEAD - 4}" y2="{bottom}"/>'
-    for number, row in enumerate(rows):
-        drawn += _row(row, scale, HEAD + ROW * number)
+    drawn += "".join(_row(row, scale, top) for row, top in zip(rows, tops, strict=True))
     told = "; ".join(f"{row.name}: {row.told}" for row in rows)
     return _figure(title, told, height, drawn + _below(axis, height), note)
 
@@ -82,7 +86,7 @@ def share_bars(title: str, rows: Sequence[tuple[str, Sequence[tuple[str, float]]
     drawn = ""
     for number, (name, shares) in enumerate(rows):
         top, left = HEAD + ROW * number, float(EDGE)
-        drawn += f'<text x="{EDGE}" y="{top + 10}">{text(name)}</text>'
+        drawn += f'<text x="{EDGE}" y="{top + 10}">{_cut(name)}</text>'
         for place, (what, share) in enumerate(shares):
             width = share * (WIDTH - 2 * EDGE)
             drawn += (
@@ -130,22 +134,32 @@ def scatter(title: str, points: Sequence[tuple[Row, Estimate]], across: str, upw
             f'<line x1="{x.at(place.low)}" x2="{x.at(place.high)}" y1="{cy}" y2="{cy}"/>'
             f'<line x1="{cx}" x2="{cx}" y1="{y.at(row.value.low)}" y2="{y.at(row.value.high)}"/>'
             f'<circle cx="{cx}" cy="{cy}" r="4.5"/></g>'
-            f'<text x="{cx + gap:.1f}" y="{level:.1f}" text-anchor="{end}">{text(row.name)}</text>'
+            f'<text x="{cx + gap:.1f}" y="{level:.1f}" text-anchor="{end}">{_cut(row.name, LETTERS // 2)}</text>'
         )
     told = "; ".join(f"{row.name}: {row.told}" for row, _ in points)
     return _figure(title, told, height, drawn + _below(across, height), note)
 
 
+def _on_two_lines(row: Row) -> bool:
+    return len(row.name) + len(row.told) > LETTERS
+
+
+def _cut(name: str, letters: int = LETTERS) -> str:
+    """A name that is too long for the drawing loses its end; the description has all of it."""
+    return text(name if len(name) <= letters else f"{name[: letters - 1]}…")
+
+
 def _row(row: Row, scale: Scale, top: float) -> str:
-    low, high, line = scale.at(row.value.low), scale.at(row.value.high), top + 22
+    told = top + 12 + LINE * _on_two_lines(row)
+    low, high, line = scale.at(row.value.low), scale.at(row.value.high), told + 10
     ends = "".join(
         f'<line x1="{place}" x2="{place}" y1="{line - 4}" y2="{line + 4}"/>'
         for place, end in ((low, row.value.low), (high, row.value.high))
         if math.isfinite(end)
     )
     return (
-        f'<text x="{EDGE}" y="{top + 12}">{text(row.name)}</text>'
-        f'<text class="told" x="{WIDTH - EDGE}" y="{top + 12}" text-anchor="end">{text(row.told)}</text>'
+        f'<text x="{EDGE}" y="{top + 12}">{_cut(row.name)}</text>'
+        f'<text class="told" x="{WIDTH - EDGE}" y="{told}" text-anchor="end">{text(row.told)}</text>'
         f'<g class="{"strong" if row.strong else "dot"}"><line x1="{low}" x2="{high}" y1="{line}" y2="{line}"/>{ends}'
         f'<circle cx="{scale.at(row.value.mean)}" cy="{line}" r="4.5"/></g>'
     )

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.studies import Rating, Study, StudyAnswer
+from core.studies import Rating, Study, StudyAnswer, StudyPlan
+from core.types import ArmSpec
 from study.analysis.findings import Findings, findings
 from study.analysis.words import MEASURES, count
 from study.experiments.html import experiments_html
@@ -42,7 +43,7 @@ def page(found: Findings) -> str:
         provenance_section(found),
     )
     return (
-        f'<div class="verdict-page"><style>{STYLE.read_text(encoding="utf-8")}</style>'
+        f'<div id="verdict-page"><style>{STYLE.read_text(encoding="utf-8")}</style>'
         f"{_head(found)}{''.join(sections)}</div>"
     )
 
@@ -52,7 +53,7 @@ def _head(found: Findings) -> str:
     plan, decision = found.study.plan, found.decision
     about = (
         f"{count(len(found.study.questions), 'question')}, {count(len(plan.arms), 'arm')}; decided by "
-        f"{MEASURES[plan.measure]}"
+        f"{MEASURES[plan.measure]}, where {100 * plan.margin:g} points are the smallest difference that matters"
     )
     opinion = f'<p class="against">{text(decision.second_opinion)}</p>' if decision.contradicted else ""
     return (
@@ -60,8 +61,21 @@ def _head(found: Findings) -> str:
         f'<div class="answer {decision.kind}">{paragraph(decision.sentence)}{opinion}'
         f"{'' if decision.contradicted else paragraph(decision.second_opinion)}"
         f"{paragraph(BRACKETS, 'soft') if decision.lead else ''}</div>"
-        f"{items(found.remarks, 'warnings')}{items(found.exploration)}"
+        f"{items(found.remarks, 'warnings')}{items(found.exploration)}{_arms(plan)}"
     )
+
+
+def _arms(plan: StudyPlan) -> str:
+    """What each arm is, in words."""
+    rows = "".join(f"<dt>{text(arm.name)}</dt><dd>{text(_what(arm.spec))}</dd>" for arm in plan.arms)
+    return f"<dl>{rows}</dl>"
+
+
+def _what(spec: ArmSpec) -> str:
+    model = f"the model {spec.model}" if spec.model else "the base model"
+    adapter = f", fine-tuned as {spec.adapter}" if spec.uses_adapter else ""
+    passages = ", prompted with passages found in the documents" if spec.uses_retrieval else ", without any documents"
+    return f"{model}{adapter}{passages}; template {spec.template}"
 
 
 BRACKETS = "Brackets hold the range in which the true value lies with 95% certainty."

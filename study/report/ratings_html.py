@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from study.analysis.alike import Alike
 from study.analysis.findings import Findings
 from study.analysis.ratings import RatedPair, RatingFindings, Strengths
-from study.analysis.words import count, hundredth, p_value, points, span
+from study.analysis.words import MEASURES, count, hundredth, p_value, points, span
 from study.report.cells import odds, of_100, plain
 from study.report.html import Cell, charts, folded, paragraph, section, table
 from study.report.interval_chart import Row, interval_chart, share_bars
-from study.report.scores_html import EFFECTS, SCORES, scaled
+from study.report.scores_html import EFFECTS, scaled
 from study.statistics.estimate import Estimate, Inference
 from study.statistics.win_rate import VERDICTS, Verdict
 
@@ -32,7 +32,8 @@ def ratings_section(found: Findings) -> str:
         "What people prefer",
         paragraph(
             f"{count(ratings.raters, 'person', 'people')} gave {count(ratings.done, 'vote')} of {ratings.planned:,} "
-            "planned on pairs of answers, without knowing which arm wrote which. A win rate counts ties half.",
+            "planned on pairs of answers, without knowing which arm wrote which. A win rate counts ties half. Its "
+            "range allows for other people than these, so that a few who differ leave it wide.",
             "soft",
         ),
         charts(_win_rates(found, ratings), _verdicts(ratings)),
@@ -50,8 +51,7 @@ def _win_rates(found: Findings, ratings: RatingFindings) -> str:
     ]
     if ratings.sequential and ratings.deciding:
         now = ratings.looks.now
-        pair = f"{ratings.deciding.first} against {ratings.deciding.second}"
-        rows.insert(1, Row(f"{pair}, safe to look at early", scaled(now), points(now), True))
+        rows.insert(1, Row("the same, safe to look at early", scaled(now), points(now), True))
     margin = 100 * found.study.plan.margin
     return interval_chart("Win rate of the first arm", rows, "of 100 votes, ties half", 50.0, margin)
 
@@ -144,9 +144,6 @@ def _quality(ratings: RatingFindings) -> str:
     rows: list[list[str | Cell]] = []
     if agreement.alpha:
         rows.append(["Two people on one pair (Krippendorff's alpha)", plain(agreement.alpha), _agrees(agreement.alpha)])
-    rows += [
-        [f"{one} and {other} (Cohen's kappa)", f"{kappa:.2f}", ""] for (one, other), kappa in agreement.kappas.items()
-    ]
     if agreement.consistency:
         told = f"same choice when a pair came again, {count(agreement.repeated, 'pair')}"
         rows.append(["One person on one pair twice, of 100", of_100(agreement.consistency), told])
@@ -163,7 +160,9 @@ def _quality(ratings: RatingFindings) -> str:
                 f"chance gives {hundredth(blinding.chance)}: {told}",
             ]
         )
-    return table(["How far votes can be trusted", "", ""], rows)
+    pairs = [[f"{one} and {other}", f"{kappa:.2f}"] for (one, other), kappa in agreement.kappas.items()]
+    each = folded("Agreement of each two people", table(["", "Cohen's kappa"], pairs)) if pairs else ""
+    return table(["How far votes can be trusted", "", ""], rows) + each
 
 
 def _agrees(alpha: Estimate) -> str:
@@ -189,7 +188,7 @@ def alike_section(found: Findings) -> str:
     if found.alike:
         parts.append(
             paragraph(
-                f"{SCORES[found.score_measure]}, as an automatic score, chooses as people do on "
+                f"The automatic score ({MEASURES[found.score_measure]}) chooses as people do on "
                 f"{points(found.alike.share)} of 100 votes, ties included{_kappa(found.alike)}. "
                 + _decided(found.alike, "both the score and the person prefer an arm", "the same one")
             )

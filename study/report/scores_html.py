@@ -201,7 +201,9 @@ def _topics_table(found: Findings, topics: Sequence[TopicAdvice]) -> str:
         else:
             row.append(f"{one.advised}, as for all" if one.enough else "too few questions to say")
         row.append(
-            Cell(f"{one.leader} {points(one.lead, '+')}", f"p {p_value(one.p_value or 1.0)}") if one.lead else "–"
+            Cell(f"{one.leader} {middle(one.lead, '+')}", f"{span(one.lead)}, p {p_value(one.p_value or 1.0)}")
+            if one.lead
+            else "–"
         )
         if voted:
             row.append(

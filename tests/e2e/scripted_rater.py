@@ -83,7 +83,7 @@ class Rater:
     shown: float = float("-inf")  # when the pair on the screen came
 
     def arrive(self, url: str, study_id: str) -> None:
-        self.page.goto(f"{url}/study?rate={study_id}")
+        self.page.goto(f"{url}/rate?study={study_id}")
         self.page.locator("#pair .note").wait_for()
         self.page.wait_for_timeout(500)  # until the page is wired up
 

@@ -130,5 +130,5 @@ def plan_study(page: Page, name: str, questions: int, ratings: int) -> None:
 
 def arrive_to_rate(page: Page, study_id: str) -> None:
     """As a rater who was sent the study's link."""
-    visit(page, f"/study?rate={study_id}")
+    visit(page, f"/rate?study={study_id}")
     expect(page.locator("#pair .asked")).to_be_visible()

@@ -13,6 +13,7 @@ from .steps import ask, chat_id, compare, tab_until, visit
 PAGES = {
     "chat": "/",
     "compare": "/compare",
+    "rate": "/rate",
     "study": "/study",
     "adapters": "/adapters",
     "prompts": "/prompts",

@@ -77,3 +77,20 @@ def test_exports_parse_and_hold_what_the_filters_show(page: Page, word: str):
     table = list(csv.DictReader(io.StringIO(export(page, "CSV"))))
     assert [row["question"] for row in table] == [f"And two of a {word}?", f"Is a {word} allowed on the ferry?"]
     assert [row["answer"].lstrip("'") for row in table] == [line["messages"][-1]["content"] for line in lines]
+
+
+def test_personal_data_is_not_kept_and_a_visitor_can_be_forgotten(page: Page, word: str):
+    ask(page, f"My {word} is known to zoe@example.org")
+    expect(page.get_by_test_id("user").last).to_contain_text("[email]")  # a complete answer shows what is on record
+    visit(page, "/transcripts")
+    expect(page.get_by_text("Replaced before it was stored:")).to_contain_text("e-mail addresses")
+    search(page, word, rows=3)
+    page.locator("#rows tbody button").first.click()
+    delete = page.get_by_role("button", name="Delete this visitor's data…")
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    delete.click()
+    expect(page.locator("#rows tbody tr")).to_have_count(3)
+    page.once("dialog", lambda dialog: dialog.accept())
+    delete.click()
+    expect(page.locator("#details")).to_contain_text("Removed:")
+    expect(page.get_by_text("Nothing matches.")).to_be_visible()

@@ -11,6 +11,8 @@ import pytest
 from backends.folders import folder_hash
 from tests.integration.tiny_models import ROOT, make_adapter, make_model
 
+SAY_HOW_LONG = "Chats are kept for ever; say for how long with --keep-days or the setting `keep_days`.\n"
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -55,6 +57,31 @@ def test_what_was_asked_can_be_exported(folder):
     assert done.returncode == 0, done.stderr
     asked = [json.loads(line)["messages"][-2]["content"] for line in file.read_text().splitlines()]
     assert "Is it on record?" in asked
+
+
+def test_what_was_said_is_redacted_and_can_be_forgotten(folder, tmp_path, capsys):
+    from launch import main
+
+    asked = ("ask", "I am zed@example.org, is it late?", "--arm", "bare", "--template", "brief")
+    launch(folder, *asked, DUODESK_DATA=str(tmp_path / "data"))
+    file = tmp_path / "data/out.jsonl"
+
+    def command(*arguments):
+        code = main([*arguments, "--data", str(tmp_path / "data"), "--model", str(folder / "tiny")])
+        return code, *capsys.readouterr()
+
+    command("export", str(file))
+    (row,) = map(json.loads, file.read_text().splitlines())
+    assert row["messages"][-2]["content"] == "I am [email], is it late?"
+    assert command("purge") == (1, "", SAY_HOW_LONG)
+    assert command("purge", "--keep-days", "1") == (0, "There was nothing to remove.\n", "")
+    _, told, _ = command("forget", row["chat_id"])
+    assert "1 answers, 1 questions, 1 chats, 1 lines of files" in told
+    assert f"1 lines removed from {file}" in told
+    assert file.read_text() == ""
+    assert "removed a chat: answers 1, questions 1, chats 1" in command("audit")[1]
+    assert b"is it late" not in b"".join(part.read_bytes() for part in (tmp_path / "data").glob("*.sqlite3*"))
+    assert command("forget", row["chat_id"])[2].startswith("There is no visitor and no chat")
 
 
 def test_index_reports_what_it_did_and_names_what_it_could_not_read(folder, tmp_path):

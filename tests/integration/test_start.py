@@ -109,7 +109,7 @@ def test_ctrl_c_does_not_wait_for_open_pages(folder):
     with started(folder) as (process, port):
         wait_for(port, 200)
         with socket.create_connection(("127.0.0.1", port)) as page:
-            page.sendall(b"GET /gradio_api/heartbeat/somebody HTTP/1.1\r\nHost: here\r\n\r\n")
+            page.sendall(b"GET /gradio_api/heartbeat/somebody HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert b"200 OK" in page.recv(1000)
             interrupt(process)
 

@@ -11,7 +11,8 @@ from threading import Barrier
 import pytest
 from sqlalchemy import event, text
 
-from core.errors import AlreadyVoted, StoreError, UnknownChat, VoteError
+from core.api_keys import make_key
+from core.errors import AlreadyVoted, ApiKeyError, StoreError, UnknownChat, VoteError
 from core.types import (
     Answer,
     Arm,
@@ -47,7 +48,7 @@ ARM = Arm(
     template="desk",
     template_version=3,
     template_hash="t1",
-    decoding=Decoding(max_new_tokens=99, temperature=0.5),
+    decoding=Decoding(max_new_tokens=99, temperature=0.5, stop=("END", "\n\n")),
     adapter="support",
     adapter_hash="a1",
     index_version="i1",
@@ -113,7 +114,7 @@ def test_a_whole_exchange_comes_back_as_it_was_stored(store: SqlStore) -> None:
     question = ask(store, chat)
     passages = (Passage("p1", "post.md", "Post", "Two days.", 0.75, 12), Passage("p2", "faq.md", "", ""))
     prompt = (Turn("system", "Be kind."), Turn("user", "Where?"))
-    timing = {"first_token_s": 0.25, "total_s": 1.5, "prompt_tokens": 40, "new_tokens": 8}
+    timing = {"reason": "length", "first_token_s": 0.25, "total_s": 1.5, "prompt_tokens": 40, "new_tokens": 8}
     left = reply(store, question, passages=passages, prompt=prompt, **timing)
     right = reply(store, question, "Half of", outcome="stopped", lane="b", arm=BARE)
     thumb = Thumb(left.id, "ann", 1, "nice")
@@ -466,6 +467,77 @@ def test_an_export_of_everything_is_not_limited_by_the_batch(store: SqlStore, mo
     everything = store.search(TranscriptFilter())
     assert [exchange.answers[0].text for exchange in everything] == [f"answer {number}" for number in range(9, -1, -1)]
     assert len(everything[0].history["a"]) == 18
+
+
+# ---- conversations that callers bring along
+
+
+SAID = (Turn("user", "Hi"), Turn("assistant", "Hello."))
+
+
+def test_the_turns_that_a_chat_opens_with_come_before_its_own(store: SqlStore) -> None:
+    chat = start_chat(store, opening=SAID)
+    first = ask(store, chat, "Where is it?")
+    reply(store, first, "On its way.")
+    second = ask(store, chat, "When?")
+    whole = (*SAID, Turn("user", "Where is it?"), Turn("assistant", "On its way."))
+    assert store.chat(chat.id).opening == SAID
+    assert store.history(chat.id, before=first.id) == SAID
+    assert store.history(chat.id, before=second.id) == store.history(chat.id) == whole
+    assert [exchange.history["a"] for exchange in store.exchanges(chat.id)] == [SAID, whole]
+
+
+def test_a_chat_is_continued_by_exactly_its_own_turns(store: SqlStore) -> None:
+    chat = start_chat(store, opening=SAID)
+
+    def goes_on(*history: Turn, chat_id: str = chat.id) -> bool:
+        return store.continue_chat(Question(new_id(), chat_id, "And now?", history))
+
+    assert not goes_on()
+    assert not goes_on(*SAID, chat_id="unknown")
+    assert not goes_on(SAID[0], Turn("assistant", "Hello!"))
+    assert not goes_on(Turn("assistant", "Hi"), SAID[1])
+    assert found(store) == []
+    assert goes_on(Turn("user", " Hi"), Turn("assistant", "Hello.\n"))
+    assert found(store) == ["And now?"]
+    assert not goes_on(*SAID), "a question waits for its answer"
+    reply(store, store.exchanges(chat.id)[0].question, "Soon.")
+    assert not goes_on(*SAID)
+    assert goes_on(*SAID, Turn("user", "And now?"), Turn("assistant", "Soon."))
+
+
+def test_of_many_who_continue_a_chat_at_once_only_one_does(store: SqlStore) -> None:
+    chat = start_chat(store, opening=SAID)
+    together = Barrier(8)
+
+    def go_on(number: int) -> bool:
+        together.wait()
+        return store.continue_chat(Question(new_id(), chat.id, str(number), SAID))
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(go_on, range(8))) == 1
+    assert len(found(store)) == 1
+
+
+def test_keys_of_one_name_that_are_made_at_once_are_one(store: SqlStore) -> None:
+    together = Barrier(8)
+
+    def make(_: int) -> bool:
+        together.wait()
+        try:
+            make_key(store.api_keys, "shop", ["prompt"])
+        except ApiKeyError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(make, range(8))) == 1
+    (key,) = store.api_keys.all()
+    assert (key.name, key.arms, key.used_at, key.revoked_at) == ("shop", ("prompt",), None, None)
+    store.api_keys.revoke("shop", key.created_at)
+    make_key(store.api_keys, "shop")
+    assert store.api_keys.exist()
+    assert store.api_keys.find(key.digest) is None
 
 
 # ---- threads

@@ -8,12 +8,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 
 from core.errors import StoreError
-from core.types import Chat, new_id
+from core.types import Chat, Turn, new_id
 from store import open_store
 from store.database import open_engine
 from store.tables import metadata
@@ -54,6 +56,35 @@ def test_a_failing_migration_leaves_the_database_as_it_was(store_url: str) -> No
         open_store(store_url)
     assert inspect(engine).get_table_names() == ["votes"]
     engine.dispose()
+
+
+def test_a_database_from_before_the_api_keeps_its_chats_and_answers(store_url: str) -> None:
+    engine = open_engine(store_url)
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "store/migrations"))
+    config.set_main_option("path_separator", "os")
+    values = {
+        "chats": {"id": "chat", "owner": "ann", "kind": "chat", "title": "", "specs": "[]", "left": "a"},
+        "questions": {"id": "question", "chat_id": "chat", "text": "Still there?", "folded": ""},
+        "answers": {"id": "answer", "question_id": "question", "lane": "a", "text": "Yes.", "folded": ""},
+    }
+    values["answers"] |= {"passages": "[]", "prompt": "[]", "outcome": "complete", "error": ""}
+    flags = {"chats": "locked", "questions": "withdrawn"}
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        for table, row in values.items():
+            row = row | {"created_at": "2026-01-01 00:00:00+00:00"}
+            names = ", ".join(f'"{name}"' for name in row)
+            more = f', "{flags[table]}"' if table in flags else ", total_s, prompt_tokens, new_tokens"
+            given = ", false" if table in flags else ", 1, 1, 1"
+            marks = ", ".join(f":{name}" for name in row)
+            connection.execute(text(f"INSERT INTO {table} ({names}{more}) VALUES ({marks}{given})"), row)
+    engine.dispose()
+    with closing(open_store(store_url)) as store:
+        (exchange,) = store.exchanges("chat")
+        assert (exchange.chat.opening, exchange.answers[0].reason) == ((), "")
+        assert store.history("chat") == (Turn("user", "Still there?"), Turn("assistant", "Yes."))
 
 
 def test_what_was_acknowledged_survives_the_killing_of_the_process(store_url: str) -> None:

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from core.errors import InvalidMessage, UnknownChat
-from core.types import TranscriptFilter
+from core.errors import Busy, InvalidMessage, UnknownChat
+from core.types import Decoding, TranscriptFilter
 from tests.conftest import LORA, PROMPT, Broken
 
 
@@ -121,3 +121,53 @@ def test_a_chat_is_named_after_its_first_question(desk):
     (chat,) = desk.store.chats("me")
     assert chat.title == "How long does a very long delivery to a very far away…"
     assert desk.store.chats("someone else") == []
+
+
+def test_who_watches_hears_of_every_answer_that_is_stored(desk, backend):
+    heard = []
+
+    def watcher(answer, spec):
+        (exchange,) = desk.store.exchanges(chat_id)
+        assert answer in exchange.answers
+        heard.append((answer.outcome, answer.reason, spec))
+
+    chat_id = desk.open_chat("me").id
+    desk.watch(watcher)
+    desk.watch(lambda *_: 1 / 0)  # one that fails hurts nobody
+    list(desk.ask(chat_id, "Where is my bike?", PROMPT))
+    backend.error = Broken("The server is down.")
+    list(desk.regenerate(chat_id, LORA))
+    backend.error = ValueError("x")
+    list(desk.regenerate(chat_id, LORA))
+    stopped = desk.regenerate(chat_id, PROMPT)
+    next(stopped)
+    stopped.close()
+    assert heard == [
+        *(("complete", "", PROMPT), ("failed", "Broken", LORA), ("failed", "bug", LORA), ("stopped", "", PROMPT)),
+    ]
+
+
+def test_beyond_the_limit_questions_are_turned_away_before_anything_is_stored(desk):
+    desk.most_under_way = 1
+    chat_id, _ = ask(desk)
+    writing = desk.ask(chat_id, "And when?", PROMPT)
+    next(writing)
+    assert desk.under_way == 1
+    for another in (desk.ask(chat_id, "Me too!", PROMPT), desk.regenerate(chat_id, PROMPT)):
+        with pytest.raises(Busy, match="1 answers are under way"):
+            next(another)
+    question = desk.store.exchanges(chat_id)[0].question.id
+    with pytest.raises(Busy):
+        next(desk.edit(question, chat_id, "Changed", PROMPT))
+    with pytest.raises(Busy):
+        desk.take_conversation("api", (), "Me too!")
+    assert [exchange.question.text for exchange in desk.store.exchanges(chat_id)] == ["Where is my bike?", "And when?"]
+    writing.close()
+    ask(desk, chat=chat_id)
+
+
+def test_decoding_can_be_chosen_for_one_answer(desk):
+    chat_id = desk.open_chat("me").id
+    question = desk.take_question(chat_id, "Where?")
+    *_, answer = desk.answer(question, PROMPT, decoding=Decoding(max_new_tokens=3))
+    assert answer.arm.decoding.max_new_tokens == 3

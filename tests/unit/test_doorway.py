@@ -101,7 +101,11 @@ def test_people_get_a_waiting_page_and_programs_a_503_until_the_site_is_there(fi
         assert 'http-equiv="refresh"' in page
         status, headers, body = await running.get(accept="*/*")
         assert (status, headers[b"retry-after"]) == (503, b"1")
-        assert json.loads(body) == {"model": "not loaded", "starting": "Loading <everything> …"}
+        told = json.loads(body)
+        assert (told["model"], told["starting"]) == ("not loaded", "Loading <everything> …")
+        assert told["error"]["message"] == "Duodesk is starting. Loading <everything> …", (
+            "as the API's callers expect it"
+        )
         assert (await running.get(method="POST"))[0] == 503
         assert (await running.get(method="HEAD"))[2] == ""
         assert await running.ask(kind="websocket") == [{"type": "websocket.close", "code": 1013}]

@@ -5,8 +5,8 @@ from finetune.trainer import evaluation_interval
 
 
 def test_a_small_set_is_not_evaluated_after_every_step_but_four_times_in_all():
-    assert evaluation_interval(batches=2, recipe=Recipe(epochs=12)) == 6
-    assert evaluation_interval(batches=4, recipe=Recipe(epochs=12)) == 10
+    assert evaluation_interval(batches=2, recipe=Recipe(epochs=9)) == 4
+    assert evaluation_interval(batches=3, recipe=Recipe(epochs=12)) == 5
 
 
 def test_larger_sets_are_evaluated_as_often_an_epoch_as_the_recipe_says():

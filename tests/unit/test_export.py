@@ -41,6 +41,7 @@ LEFT = Answer(
     passages=(Passage("p1", "post.md", "Post", "By post: two days.", 0.75, 12), Passage("p2", "faq.md", "FAQ", "?")),
     prompt=(Turn("system", "Be kind."), Turn("user", "And by post?")),
     outcome="complete",
+    reason="length",
     first_token_s=0.25,
     total_s=1.5,
     prompt_tokens=40,
@@ -88,16 +89,17 @@ def test_messages_are_the_customers_conversation_and_not_the_prompt() -> None:
 
 def test_a_whole_answer_comes_back_from_jsonl() -> None:
     found = as_objects(exchange())["left-answer"]
+    decoding = found["arm"]["decoding"]
     rebuilt = Answer(
         id=found["answer_id"],
         question_id=found["question_id"],
         lane=found["lane"],
-        arm=Arm(**found["arm"] | {"decoding": Decoding(**found["arm"]["decoding"])}),
+        arm=Arm(**found["arm"] | {"decoding": Decoding(**decoding | {"stop": tuple(decoding["stop"])})}),
         text=found["messages"][-1]["content"],
         passages=tuple(Passage(**passage) for passage in found["passages"]),
         prompt=tuple(Turn(turn["role"], turn["content"]) for turn in found["prompt"]),
         created_at=datetime.fromisoformat(found["answered_at"]),
-        **{name: found[name] for name in ("outcome", "error", "first_token_s", "total_s")},
+        **{name: found[name] for name in ("outcome", "reason", "error", "first_token_s", "total_s")},
         **{name: found[name] for name in ("prompt_tokens", "new_tokens")},
     )
     assert asdict(rebuilt) == asdict(LEFT)

@@ -9,7 +9,7 @@ import pytest
 
 from app.study.plan_form import FIELDS, USE_SIZE, PlanForm, arm_of, first_arms, plan_of
 from app.study.plan_html import planning_html
-from app.study.rate_tab import BlindRating
+from app.study.rate_page import BlindRating
 from app.study.studies_tab import VIEW_SIZE, StudyList
 from app.study.study_html import state_html
 from app.study.verdict_tab import VerdictPage
@@ -51,7 +51,7 @@ def rating(parts):
 
 @pytest.fixture
 def rater():
-    return SimpleNamespace(cookies={"duodesk_owner": "a cookie"})
+    return SimpleNamespace(cookies={"duodesk_owner": "a cookie"}, scope={})
 
 
 def values(**changes):
@@ -120,7 +120,7 @@ def test_a_refusal_is_said_and_the_list_stays(parts):
 
 
 def test_a_study_without_ratings_has_no_link_for_raters(parts):
-    assert "/study?rate=study-1" in StudyList(parts).show("")[3]
+    assert "/rate?study=study-1" in StudyList(parts).show("")[3]
     parts.studies.all = [view_of(replace(STUDY, plan=replace(PLAN, ratings=0)))]
     assert StudyList(parts).show("")[3] == ""
 
@@ -311,9 +311,9 @@ def test_while_answers_are_written_raters_are_asked_to_come_back(rating, parts, 
 
 def test_the_list_of_studies_to_rate_leaves_out_those_without_ratings(rating, parts, rater):
     parts.studies.all.append(view_of(replace(STUDY, id="study-0", plan=replace(PLAN, ratings=0))))
-    assert rating.open("study-0", rater)[0].choices == [("spring", "study-1")]
+    assert rating.open(rater)[0].choices == [("spring", "study-1")]
     parts.studies.all = []
-    assert "no study has planned ratings" in rating.open("", rater)[2]
+    assert "no study has planned ratings" in rating.open(rater)[2]
 
 
 def test_a_link_to_a_study_that_is_gone_says_so(rating, rater):

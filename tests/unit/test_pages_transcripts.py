@@ -8,11 +8,16 @@ from types import SimpleNamespace
 import gradio as gr
 import pytest
 
+from app.access.gate import ACCOUNT
 from app.transcript_html import details, rating
-from app.transcripts import PAGE_ROWS, TranscriptsPage, wanted
+from app.transcripts import CHOOSE, PAGE_ROWS, TranscriptsPage, wanted
+from app.widgets import owner
+from core.accounts import Account
 from core.comparison import Comparisons, veil
 from core.errors import DuodeskError
 from core.export import to_csv, to_jsonl
+from core.forgetting import Forgetting
+from core.settings import Settings
 from core.types import TranscriptFilter
 from tests.conftest import LORA, PROMPT
 
@@ -21,8 +26,9 @@ SECRETS = ("abc123", "def456", "velomoor", "friendly", "returns.md", "Be kind.")
 
 
 @pytest.fixture
-def page(store):
-    return TranscriptsPage(SimpleNamespace(store=store))
+def page(store, tmp_path):
+    forgetting = Forgetting(store, [tmp_path], SimpleNamespace(runs=list), SimpleNamespace(documents=list))
+    return TranscriptsPage(SimpleNamespace(store=store, forgetting=forgetting, settings=Settings(keep_days=90)))
 
 
 @pytest.fixture
@@ -143,3 +149,41 @@ def test_an_export_holds_what_the_filters_show_and_no_more(page, desk, tmp_path)
 def test_an_export_of_nothing_gives_no_file(page, tmp_path):
     assert page.export(to_csv, "transcripts.csv", "utf-8-sig", str(tmp_path), *NONE) is None
     assert list(tmp_path.glob("*/transcripts.csv")) == []
+
+
+VISITOR = SimpleNamespace(cookies={"duodesk_owner": "0123"}, scope={})
+
+
+def test_the_details_offer_to_delete_all_of_the_visitor_and_pressing_it_does(page, desk, store):
+    chat, _ = asked(desk, "Hello?")
+    asked(desk, "Hello again?")
+    other = desk.open_chat("you")
+    list(desk.ask(other.id, "Mine stays?", PROMPT))
+    exchange = store.search(TranscriptFilter(chat_id=chat.id))[0]
+    shown = page.choose(gr.EventData(None, {"chat": chat.id, "question": exchange.question.id}))
+    assert f'data-forget="{chat.id}"' in shown and "Delete all 2 chats of this visitor" in shown
+    told = page.forget(gr.EventData(None, {"chat": chat.id}), VISITOR)
+    assert "2 questions" in told
+    assert [found.question.text for found in store.search(TranscriptFilter())] == ["Mine stays?"]
+    assert store.privacy.audit()[0].who == owner(VISITOR)
+
+
+def test_what_is_gone_already_is_said(page):
+    assert page.forget(gr.EventData(None, {"chat": "nonesuch"}), VISITOR) == CHOOSE
+
+
+def test_one_line_says_what_was_replaced_and_how_long_chats_are_kept(page, store):
+    assert "nothing so far. Chats are removed 90 days after" in page.personal_data()
+    store.privacy.count({"email": 1200, "card": 3})
+    assert "e-mail addresses 1,200, card numbers 3" in page.personal_data()
+    page.parts.settings = Settings(redaction="off")
+    assert "stored as it was written" in page.personal_data()
+
+
+def test_only_an_owner_removes_a_visitors_data_where_people_sign_in():
+    asked: list[str] = []
+    forgetting = SimpleNamespace(visitor_of=lambda chat: asked.append(chat) or ("0123", ()), forget=lambda *_: None)
+    page = TranscriptsPage(SimpleNamespace(store=None, forgetting=forgetting, settings=Settings()))
+    editor = SimpleNamespace(cookies={}, scope={ACCOUNT: Account("eve", "editor", "hash")})
+    page.forget(SimpleNamespace(_data={"chat": "a chat"}), editor)
+    assert not asked

@@ -172,7 +172,7 @@ def test_a_stream_that_breaks_off_is_a_failed_answer_that_keeps_its_text(server,
     model = make()
 
     class Backend:
-        def draft(self, question, spec):
+        def draft(self, question, spec, decoding=None):
             arm = Arm("bare", "m", "0", "friendly", 1, "0", Decoding())
             return Draft(arm, ASK, (), model.stream(ASK, DECODING))
 

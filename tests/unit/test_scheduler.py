@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from backends.engine.scheduler import STRETCH, Generation, Scheduler
-from core.types import Decoding
+from core.types import Decoding, Queue
 
 END = 0
 VOCABULARY = 1000
@@ -272,3 +272,21 @@ def test_waiting_tells_whether_there_is_more(taken):
     assert not one.wait(taken, 0.01)
     run(Scheduler(CountingRunner(), 0), one)
     assert one.wait(taken, 0.01)
+
+
+def test_the_queue_tells_who_is_answered_and_who_waits():
+    runner = CountingRunner(slots=2)
+    runner.gate.clear()
+    scheduler = Scheduler(runner, 0)
+    assert scheduler.queue == Queue(0, 0)
+    answers = [generation(first=100 * i + 1) for i in range(5)]
+    for one in answers:
+        scheduler.submit(one)
+    deadline = time.monotonic() + 10
+    while scheduler.queue != Queue(writing=2, waiting=3) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert scheduler.queue == Queue(writing=2, waiting=3)
+    runner.gate.set()
+    for one in answers:
+        finish(one)
+    assert scheduler.queue == Queue(0, 0)

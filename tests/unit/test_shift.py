@@ -164,7 +164,7 @@ def test_the_arm_with_passages_follows_and_the_one_without_still_says_what_was(p
     assert bare["old"]["mean"] == 1 and bare["new"]["mean"] == 0
     assert prompt["new_in_passages"]["mean"] == 1 and bare["new_in_passages"]["mean"] == 0
     assert prompt["knew_old"]["mean"] == bare["knew_old"]["mean"] == 1
-    assert found["differences"]["bare - prompt"]["mean"] == -1
+    assert found["differences"]["bare − prompt"]["mean"] == -1
     assert prompt["controls"]["difference"]["mean"] == 0 and prompt["controls"]["same_words"]["mean"] == 0
     assert found["sentences"] == [
         "After the articles changed: bare gives the new fact in 0 of 10, still the old one in 10; "

@@ -189,6 +189,18 @@ def test_a_study_whose_process_has_died_is_interrupted_and_goes_on(studies, plan
     assert studies.view(study.id).study.status == "answered"
 
 
+def test_a_study_that_ends_while_it_is_looked_at_is_not_interrupted(studies, plan, monkeypatch):
+    study = studies.add(plan)
+    studies.store.say(study.id, "running")
+
+    def ends(study_id):
+        studies.store.say(study_id, "answered")
+        return False
+
+    monkeypatch.setattr(studies.runner, "runs", ends)
+    assert studies.view(study.id).study.status == "answered"
+
+
 def test_a_study_that_another_process_holds_is_running(studies, plan):
     study = studies.add(plan)
     studies.store.say(study.id, "running")
@@ -270,7 +282,8 @@ def test_an_index_that_holds_a_test_question_word_for_word_is_refused(studies, a
     around.passages = [Passage("p", "faq.md", "FAQ", "Also asked: what does the E-417 on my display mean? Reseat it.")]
     with pytest.raises(StudyError, match=r"The index holds 1 of the 3 test questions .*\(q2\)"):
         studies.add(plan)
-    around.passages = [Passage("p", "faq.md", "FAQ", "An E-417 on the display means that the battery sits loosely.")]
+    loose = "An E-417 on the display means that the battery sits loosely."
+    around.passages = [Passage("p", "faq.md", "FAQ", loose), Passage("s", "faq.md", "FAQ", "on my display")]
     studies.add(plan)
 
 
@@ -355,6 +368,9 @@ def test_a_plan_is_told_what_it_can_find(studies, plan):
     # Cohen: a paired t test finds 0.2 standard deviations with a power of 80% from 198 pairs on; 0.1 / 0.5 = 0.2.
     assert found.questions_needed == found.ratings_needed == 199
     assert found.detectable_score > found.detectable_rating > 0.5, "two questions have facts, three can be rated"
+    three = replace(plan, ratings=3, margin=0.1, arms=(*plan.arms, StudyArm("bare", ArmSpec("bare", "friendly"))))
+    assert studies.planning(three).ratings_needed == 3 * 199
+    assert studies.planning(replace(three, pairs="deciding")).ratings_needed == 199
     assert studies.planning(plan).detectable_rating is None
     assert studies.planning(replace(plan, measure="ratings", ratings=3)).questions_needed is None
 

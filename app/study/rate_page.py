@@ -1,4 +1,4 @@
-"""The Study page's third tab: one blind pair after another, judged by keys or buttons.
+"""The Rate page: one blind pair of a study after another, judged by keys or buttons.
 
 The browser gets two plain texts and a random identifier, and never, before the vote or after it, an arm, a figure or
 what others voted.
@@ -7,14 +7,13 @@ what others voted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from app.study.pair_html import nothing_html, pair_html
 from app.voting import choice_of, opinions, read_opinions, vote_buttons
-from app.widgets import owner, say
+from app.widgets import owner, say, top_line
 from core.errors import AlreadyVoted, DuodeskError, VoteError
 from core.parts import Parts
 
@@ -36,22 +35,26 @@ TO_PAIR = """() => {
 
 
 class BlindRating:
-    """The tab's handlers. `task` is the identifier of the pair on the page, which says nothing of its sides."""
+    """The page's handlers. `task` is the identifier of the pair on the page, which says nothing of its sides."""
 
     def __init__(self, parts: Parts, blank: Sequence[Any]) -> None:
         self.studies = parts.studies
         self.ratings = parts.ratings
         self.blank = blank
 
-    def open(self, chosen: str, request: gr.Request) -> tuple[Any, ...]:
+    def arrive(self, request: gr.Request) -> tuple[Any, ...]:
+        """The study of the address without a choice of others, for a rater who was sent here; else `open`."""
+        sent = str(request.query_params.get("study", ""))
+        return self.open_link(sent, request) if sent else self.open(request)
+
+    def open(self, request: gr.Request) -> tuple[Any, ...]:
         """The dropdown with the studies that plan ratings as they are now, and what `show` returns."""
         try:
             choices = [(view.study.plan.name, view.study.id) for view in self.studies.views() if view.ratings.planned]
         except DuodeskError as error:
             say(error)
             choices = []
-        known = [identifier for _, identifier in choices]
-        value = chosen if chosen in known else next(iter(known), None)
+        value = choices[0][1] if choices else None
         return gr.Dropdown(choices=choices, value=value), *self.show(value, request)
 
     def open_link(self, study_id: str, request: gr.Request) -> tuple[Any, ...]:
@@ -126,17 +129,9 @@ def _nothing(said: str, can_undo: bool = False) -> tuple[Any, ...]:
     return "", said, *hidden, gr.Button(visible=True)
 
 
-@dataclass(frozen=True)
-class RateTab:
-    """What the page wires to other tabs."""
-
-    handlers: BlindRating
-    study: Any
-    view: list[Any]
-
-
-def build(parts: Parts, chosen: Any) -> RateTab:
-    """Lays the tab out and wires it; `chosen` holds the id of the page's study."""
+def build(parts: Parts, blocks: Any) -> None:
+    """Lays the page out and wires it."""
+    top_line(parts, blocks)
     study = gr.Dropdown([], label="Study", elem_id="rate-study")
     pair = gr.HTML(apply_default_css=False, js_on_load=PAIR_JS, elem_id="pair")
     again = gr.Button("Look again", size="md", visible=False, elem_id="look-again")
@@ -149,15 +144,14 @@ def build(parts: Parts, chosen: Any) -> RateTab:
     gr.HTML(KEYS)
     # The browser sends the pair that it shows: a click that comes late must not count for the pair after it.
     task = gr.Textbox(visible="hidden", label="Pair")
-    tab = BlindRating(parts, said.blank)
+    page = BlindRating(parts, said.blank)
 
     view = [task, pair, voting, skip, undo, again, *said.inputs]
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     for button in buttons:
-        voted = button.click(tab.vote, [button, task, study, *said.inputs], view, **quiet)
+        voted = button.click(page.vote, [button, task, study, *said.inputs], view, **quiet)
         voted.then(None, None, js=TO_PAIR, **quiet)
-    skip.click(tab.skip, [task, study, *said.inputs], view, **quiet).then(None, None, js=TO_PAIR, **quiet)
-    undo.click(tab.undo, [study, *said.inputs], view, **quiet)
-    gr.on([study.input, again.click], tab.show, [study, *said.inputs], view, **quiet)
-    study.input(lambda study_id: study_id, study, chosen, **quiet)
-    return RateTab(tab, study, view)
+    skip.click(page.skip, [task, study, *said.inputs], view, **quiet).then(None, None, js=TO_PAIR, **quiet)
+    undo.click(page.undo, [study, *said.inputs], view, **quiet)
+    gr.on([study.input, again.click], page.show, [study, *said.inputs], view, **quiet)
+    blocks.load(page.arrive, None, [study, *view], **quiet)

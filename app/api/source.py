@@ -1,4 +1,4 @@
-"""Addresses beside the pages: a document opened at a passage, and a health check for supervisors."""
+"""A document, opened at a passage."""
 
 from __future__ import annotations
 
@@ -22,14 +22,8 @@ a {{ color: inherit; }}
 
 
 def add_routes(site: FastAPI, parts: Parts) -> None:
-    """Adds the addresses to the site."""
-    from fastapi.responses import HTMLResponse, JSONResponse
-
-    @site.get("/health")
-    def health() -> JSONResponse:
-        """200 once answers can be made, 503 before and after a failure; the reason in `model`."""
-        state = parts.model.state
-        return JSONResponse({"model": state}, status_code=200 if state == "ready" else 503)
+    """Adds the address to the site."""
+    from fastapi.responses import HTMLResponse
 
     @site.get("/source/{source:path}")
     def source(source: str, start: int = 0, length: int = 0) -> HTMLResponse:
