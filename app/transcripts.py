@@ -11,9 +11,8 @@ from typing import Any
 
 import gradio as gr
 
-from app.access.gate import ACCOUNT
 from app.transcript_html import details, table
-from app.widgets import ARM_LABELS, DOWNLOAD, owner, say, top_line
+from app.widgets import ARM_LABELS, DOWNLOAD, account_of, owner, say, top_line
 from core.accounts import may
 from core.comparison import veil
 from core.errors import DuodeskError
@@ -162,7 +161,7 @@ class TranscriptsPage:
 
     def forget(self, event: gr.EventData, request: gr.Request) -> str:
         """Removes the data of the visitor whose chat is shown, and says what is left to do. Owners alone may."""
-        account = request.scope.get(ACCOUNT)
+        account = account_of(request)
         if account and not may(account.role, "owner"):
             gr.Warning("Only an owner may remove a visitor's data; ask one to do it.")
             return gr.skip()

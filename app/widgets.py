@@ -38,18 +38,23 @@ ARM_LABELS: dict[ArmName, str] = {
 def owner(request: Any) -> str:
     """Who is asking: the account, or else a digest of this browser's cookie, so that records and exports do not hold
     the cookie itself."""
-    account = request.scope.get(ACCOUNT)
+    account = account_of(request)
     if account:
         return str(account.name)
     cookie = str(request.cookies.get(OWNER_COOKIE, ""))
     return hashlib.sha256(cookie.encode()).hexdigest()[:16] if cookie else "unknown"
 
 
+def account_of(request: gr.Request) -> Account | None:
+    """The account that is signed in, None where nobody needs to be."""
+    return request.request.scope.get(ACCOUNT) if request.request else None
+
+
 def top_line(parts: Parts, blocks: Any) -> None:
     """The line on top of every page: name, company, state of the model, who is signed in, theme switch."""
 
     def shown(request: gr.Request) -> str:
-        return _top_line(parts, request.scope.get(ACCOUNT))
+        return _top_line(parts, account_of(request))
 
     gr.Navbar(main_page_name="Chat")
     line = gr.HTML(_top_line(parts), padding=False)

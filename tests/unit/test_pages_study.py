@@ -51,7 +51,7 @@ def rating(parts):
 
 @pytest.fixture
 def rater():
-    return SimpleNamespace(cookies={"duodesk_owner": "a cookie"}, scope={})
+    return SimpleNamespace(cookies={"duodesk_owner": "a cookie"}, request=SimpleNamespace(scope={}))
 
 
 def values(**changes):

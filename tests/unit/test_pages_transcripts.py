@@ -151,7 +151,7 @@ def test_an_export_of_nothing_gives_no_file(page, tmp_path):
     assert list(tmp_path.glob("*/transcripts.csv")) == []
 
 
-VISITOR = SimpleNamespace(cookies={"duodesk_owner": "0123"}, scope={})
+VISITOR = SimpleNamespace(cookies={"duodesk_owner": "0123"}, request=SimpleNamespace(scope={}))
 
 
 def test_the_details_offer_to_delete_all_of_the_visitor_and_pressing_it_does(page, desk, store):
@@ -184,6 +184,6 @@ def test_only_an_owner_removes_a_visitors_data_where_people_sign_in():
     asked: list[str] = []
     forgetting = SimpleNamespace(visitor_of=lambda chat: asked.append(chat) or ("0123", ()), forget=lambda *_: None)
     page = TranscriptsPage(SimpleNamespace(store=None, forgetting=forgetting, settings=Settings()))
-    editor = SimpleNamespace(cookies={}, scope={ACCOUNT: Account("eve", "editor", "hash")})
+    editor = SimpleNamespace(cookies={}, request=SimpleNamespace(scope={ACCOUNT: Account("eve", "editor", "hash")}))
     page.forget(SimpleNamespace(_data={"chat": "a chat"}), editor)
     assert not asked
