@@ -7,8 +7,8 @@ const keepTheme = () => {
   new MutationObserver(applyChosen).observe(document.body, { attributeFilter: ["class"] });
 };
 // Gradio may put this script in before the page is there, or after.
-if (document.body) keepTheme();
-else addEventListener("DOMContentLoaded", keepTheme);
+const whenThere = (act) => (document.body ? act() : addEventListener("DOMContentLoaded", act));
+whenThere(keepTheme);
 
 function switchTheme() {
   const name = document.body.classList.contains("dark") ? "light" : "dark";
@@ -65,4 +65,7 @@ const NAMES = { "submit-button": "Send", "stop-button": "Stop" };
 const nameButtons = () =>
   Object.entries(NAMES).forEach(([id, name]) =>
     document.querySelectorAll(`[data-testid=${id}]:not([aria-label])`).forEach((b) => b.setAttribute("aria-label", name)));
-addEventListener("load", () => new MutationObserver(nameButtons).observe(document.body, { childList: true, subtree: true }));
+whenThere(() => {
+  nameButtons();
+  new MutationObserver(nameButtons).observe(document.body, { childList: true, subtree: true });
+});

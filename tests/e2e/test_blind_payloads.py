@@ -34,6 +34,7 @@ def hide(text: str, exchange: Exchange) -> str:
         for form in {said, json.dumps(said)[1:-1], json.dumps(said, ensure_ascii=False)[1:-1], " ".join(said.split())}:
             text = text.replace(form, side)
     text = re.sub(r"[0-9a-f]{32}", "ID", text)
+    text = re.sub(r"all [\d,]+ chats of this visitor", "all NUMBER chats of this visitor", text)
     text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d\.\d+)?(\+00:00)?", "MOMENT", text)
     return text
 

@@ -67,7 +67,7 @@ def test_the_theme_switch_is_remembered(page: Page):
 
 def test_the_chat_page_can_be_used_by_keyboard_alone(page: Page):
     visit(page)
-    tab_until(page, {"New chat", "Arm", "Template", "textbox", "submit-button"})
+    tab_until(page, {"New chat", "Arm", "Template", "textbox", "Send"})
 
 
 def test_the_vote_can_be_reached_by_keyboard_alone_and_passing_the_pickers_changes_nothing(page: Page):
