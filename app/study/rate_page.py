@@ -62,7 +62,7 @@ class BlindRating:
         return gr.Dropdown(choices=[("", study_id)], value=study_id, visible=False), *self.show(study_id, request)
 
     def show(self, study_id: str | None, request: gr.Request, *opinions: Any) -> tuple[Any, ...]:
-        """The rater's next pair: task, pair, vote buttons, skip, undo, look again, and the fields of opinions emptied.
+        """The rater's next pair: task, pair, vote buttons, skip, undo, opinions, look again, and the fields emptied.
 
         Fields that were empty are left alone, lest the first letters of the next comment get lost.
         """
@@ -88,6 +88,7 @@ class BlindRating:
             gr.Column(visible=True),
             gr.Button(visible=True),
             gr.Button(visible=True, interactive=task.can_undo),
+            gr.Column(visible=True),
             gr.Button(visible=False),
         )
 
@@ -121,12 +122,20 @@ class BlindRating:
         return self.show(study_id, request, *opinions)
 
 
-VIEW_SIZE = 6  # what `show` returns, without the fields
+VIEW_SIZE = 7  # what `show` returns, without the fields
 
 
 def _nothing(said: str, can_undo: bool = False) -> tuple[Any, ...]:
-    hidden = gr.Column(visible=False), gr.Button(visible=False), gr.Button(visible=can_undo, interactive=can_undo)
-    return "", said, *hidden, gr.Button(visible=True)
+    undo = gr.Button(visible=can_undo, interactive=can_undo)
+    return (
+        "",
+        said,
+        gr.Column(visible=False),
+        gr.Button(visible=False),
+        undo,
+        gr.Column(visible=False),
+        gr.Button(visible=True),
+    )
 
 
 def build(parts: Parts, blocks: Any) -> None:
@@ -140,13 +149,14 @@ def build(parts: Parts, blocks: Any) -> None:
     with gr.Row():
         skip = gr.Button("Skip (S)", size="sm", min_width=120, visible=False, elem_id="skip-pair")
         undo = gr.Button("Undo my last vote (U)", size="sm", min_width=120, visible=False, elem_id="undo-vote")
-    said = opinions()
-    gr.HTML(KEYS)
+    with gr.Column(visible=False, elem_id="rate-opinions") as more:
+        said = opinions()
+        gr.HTML(KEYS)
     # The browser sends the pair that it shows: a click that comes late must not count for the pair after it.
     task = gr.Textbox(visible="hidden", label="Pair")
     page = BlindRating(parts, said.blank)
 
-    view = [task, pair, voting, skip, undo, again, *said.inputs]
+    view = [task, pair, voting, skip, undo, more, again, *said.inputs]
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     for button in buttons:
         voted = button.click(page.vote, [button, task, study, *said.inputs], view, **quiet)

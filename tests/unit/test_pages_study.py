@@ -273,7 +273,7 @@ def test_a_vote_is_kept_with_its_opinions_and_the_next_pair_comes_with_it(rating
     ((_, *vote),) = parts.ratings.votes.values()
     assert vote == [choice, {"correctness": (4, 2), "tone": (3, 3)}, "Kinder.", "lora"]
     assert shown[0] == "pair-1" and "1 of 60 rated by you" in shown[1]
-    assert list(shown[6:]) == BLANK
+    assert list(shown[7:]) == BLANK
     assert shown[4].interactive
 
 
@@ -284,8 +284,8 @@ def test_of_two_quick_clicks_the_second_counts_for_no_pair(rating, parts, rater)
 
 
 def test_fields_that_were_empty_are_left_alone_lest_what_is_typed_next_gets_lost(rating, rater):
-    assert list(rating.vote(CHOICE_LABELS["tie"], "pair-0", "study-1", rater, *BLANK)[6:]) == [gr.skip()] * len(BLANK)
-    assert list(rating.skip("pair-1", "study-1", rater, None, "Typed.", *BLANK[2:])[6:]) == BLANK
+    assert list(rating.vote(CHOICE_LABELS["tie"], "pair-0", "study-1", rater, *BLANK)[7:]) == [gr.skip()] * len(BLANK)
+    assert list(rating.skip("pair-1", "study-1", rater, None, "Typed.", *BLANK[2:])[7:]) == BLANK
 
 
 def test_skip_gives_another_pair_and_undo_the_one_before(rating, parts, rater):
@@ -298,7 +298,7 @@ def test_skip_gives_another_pair_and_undo_the_one_before(rating, parts, rater):
 def test_when_nothing_is_left_it_says_so_and_the_last_vote_can_still_be_undone(rating, parts, rater):
     parts.ratings.size = 1
     parts.studies.all = [view_of(replace(STUDY, status="answered"))]
-    task, pair, voting, skip, undo, again, *_ = rating.vote(CHOICE_LABELS["tie"], "pair-0", "study-1", rater, *BLANK)
+    task, pair, voting, skip, undo, _, again, *_ = rating.vote(CHOICE_LABELS["tie"], "pair-0", "study-1", rater, *BLANK)
     assert task == "" and "Nothing is left for you" in pair and "1 of 60 rated by you" in pair
     assert (voting.visible, skip.visible, undo.visible, again.visible) == (False, False, True, True)
 
