@@ -29,6 +29,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -342,10 +343,26 @@ def keys(settings: Settings, options: argparse.Namespace) -> int:
 
 def test(_: Settings, options: argparse.Namespace) -> int:
     """Runs ruff, mypy and pytest; extra arguments go to pytest."""
-    checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"], ["pytest", *options.pytest])
-    failed = [check[0] for check in checks if subprocess.call([sys.executable, "-m", *check], cwd=ROOT)]
+    checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"])
+    if options.pytest:
+        failed = _failed([*checks, ["pytest", *options.pytest]])
+    else:
+        # Unit tests and checks take a core each; the others measure time and have the machine for themselves.
+        with tempfile.TemporaryFile() as said:
+            unit = subprocess.Popen([sys.executable, "-m", "pytest", "tests/unit"], cwd=ROOT, stdout=said, stderr=said)
+            failed = _failed(checks)
+            if unit.wait():
+                failed.append("unit tests")
+            said.seek(0)
+            print(said.read().decode(errors="replace"), flush=True)
+        failed += _failed([["pytest", "tests/integration", "tests/e2e"]])
     print(f"Failed: {', '.join(failed)}" if failed else "All checks passed.")
     return 1 if failed else 0
+
+
+def _failed(commands: Iterable[list[str]]) -> list[str]:
+    """Runs Python modules one after the other; returns the names of those that failed."""
+    return [command[0] for command in commands if subprocess.call([sys.executable, "-m", *command], cwd=ROOT)]
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
