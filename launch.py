@@ -15,6 +15,7 @@ python3 launch.py forget VISITOR           removes a visitor's data, or one chat
 python3 launch.py purge                    removes what is older than keep_days
 python3 launch.py audit                    who removed data, and when
 python3 launch.py keys make shop           a key for the HTTP API
+python3 launch.py users add ann owner      an account for the pages
 python3 launch.py test                     all checks and tests
 
 `--help` needs nothing installed: only the standard library is imported before a command runs.
@@ -30,13 +31,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.access.command import add_arguments as add_account_arguments
 from app.api.keys_command import add_key_arguments
-from core.errors import DuodeskError, SettingsError, StoreError
+from composition import compose
+from core.errors import DuodeskError, SettingsError
 from core.ports import free_port
 from core.settings import ROOT, Settings, load_settings
 from core.training import RunKind
@@ -46,118 +48,9 @@ from study.command import add_study_arguments
 from study.score_command import add_score_arguments
 
 if TYPE_CHECKING:
-    from backends.adapter_folder import AdapterFolder
-    from backends.chat_model import ChatModels
-    from backends.engine.model import LocalModel
     from core.parts import Parts
-    from core.protocols import Backend, Retriever, Store, Templates
 
 INTERRUPTED = 130  # the exit code of what Ctrl+C ended
-
-
-def compose(settings: Settings) -> Parts:
-    """Builds the parts and wires them together; nothing heavy loads yet. Raises DuodeskError."""
-    from backends.chain import Chain
-    from backends.chat_model import EngineChatModels
-    from backends.embedding import MiniLM
-    from backends.other_models import OtherModels
-    from backends.remote.model import remote_models
-    from backends.retrieval import HybridRetriever
-    from backends.templates import TemplateLibrary
-    from core.comparison import Comparisons
-    from core.desk import Desk
-    from core.forgetting import Forgetting
-    from core.parts import Parts
-    from core.redaction import OwnContacts, RedactingStore
-    from core.servers import load_servers
-    from finetune.examples import Examples
-    from finetune.local_training import LocalTraining
-    from store import open_store
-    from study.local_studies import LocalStudies
-    from study.questions import read_questions
-    from study.rating_queue import Ratings
-
-    data = settings.path("data")
-    try:
-        data.mkdir(parents=True, exist_ok=True)
-        (data / ".writable").touch()
-    except OSError as error:
-        raise StoreError(
-            f"The data folder {data} cannot be written ({error.strerror}); mend its permissions or set `data`."
-        ) from error
-    database = open_store(settings.database_url)
-    store: Store = database
-    templates = TemplateLibrary(settings.path("prompts"), data / "template-versions")
-    retriever = HybridRetriever(data / "index", settings.chunk_chars)
-    if settings.redaction == "on":
-        store = RedactingStore(store, OwnContacts(retriever))
-    model = local_model(settings, store)
-    servers = load_servers(settings)
-
-    def other_models(source: str) -> ChatModels:
-        if source in servers:
-            return remote_models(servers[source], model.adapter_folder)
-        return EngineChatModels(local_model(replace(settings, model=source), store))
-
-    others = OtherModels(other_models)
-    chain = Chain(EngineChatModels(model), templates, retriever, settings.company, others)
-    desk = Desk(store, chain, settings.max_message_chars, settings.slots + settings.queue)
-    runs, adapters = data / "runs", model.adapter_folder
-
-    def test_questions() -> list[str]:
-        return [one.question for one in read_questions(settings.path("questions"))] if settings.questions else []
-
-    examples = Examples(model, templates, retriever, store, runs, settings.company, settings.template, test_questions)
-    training = LocalTraining(runs, model, examples, store)
-    ratings = Ratings(store.studies)
-    parts = (store.studies, ratings, chain, retriever, training, adapters)
-    embed = MiniLM().embed_documents
-    studies = LocalStudies(*parts, embed, data / "studies", settings.slots)
-    comparisons = Comparisons(desk)
-
-    def backend_with(other_templates: Templates | None, other_retriever: Retriever | None) -> Backend:
-        found = (other_templates or templates, other_retriever or retriever)
-        return Chain(chain.models, *found, settings.company, others)
-
-    def retriever_over(folder: Path) -> Retriever:
-        return HybridRetriever(folder, settings.chunk_chars)
-
-    forgetting = Forgetting(store, [data, export_cache()], training, retriever)
-    rooms = (settings, store, templates, retriever, model, desk, comparisons, adapters, training, studies, ratings)
-    return Parts(*rooms, embed, backend_with, retriever_over, forgetting, database.accounts)
-
-
-def export_cache() -> Path:
-    """Where gradio keeps exports for a day after they were downloaded."""
-    return Path(os.environ.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir()) / "gradio")
-
-
-def local_model(settings: Settings, store: Store) -> LocalModel:
-    """The base model in use with its adapters; the weights load at the first use."""
-    from backends.engine.model import EngineOptions, LocalModel
-
-    options = EngineOptions(**{entry.name: getattr(settings, entry.name) for entry in fields(EngineOptions)})
-    cache = settings.path("data") / "models"
-    return LocalModel(settings.model_source, adapter_folder(settings, store), cache, options)
-
-
-def adapter_folder(settings: Settings, store: Store) -> AdapterFolder:
-    """The adapters; what is imported must fit the base model in use."""
-    from backends.adapter_folder import AdapterFolder
-    from backends.folders import model_folder
-    from finetune.run_folder import continued_by
-    from study.local_studies import study_with
-
-    def needed_by(name: str) -> str:
-        if name == settings.adapter:
-            return "it is the one that the lora arms use unless another is chosen; set `adapter` to another one first."
-        run = continued_by(settings.path("data") / "runs", name)
-        if run:
-            return f"the run '{run}' continues it; wait for its end or remove it first."
-        study = study_with(store.studies, name)
-        return f"the study '{study}' has an arm with it; remove the study first." if study else ""
-
-    return AdapterFolder(settings.path("adapters"), needed_by, lambda: model_folder(settings.model_source))
 
 
 def serve(settings: Settings, _: argparse.Namespace) -> int:
@@ -293,12 +186,11 @@ def study(settings: Settings, options: argparse.Namespace) -> int:
 
 def score(settings: Settings, options: argparse.Namespace) -> int:
     """Compares each arm's answers to test questions with the reference answers; the figures go on the card."""
-    from backends.embedding import MiniLM
     from study.score_command import run_score
 
     parts = compose(settings)
     index_knowledge(parts)
-    return run_score(parts, options, MiniLM().embed_documents)
+    return run_score(parts, options)
 
 
 def export(settings: Settings, options: argparse.Namespace) -> int:
@@ -432,9 +324,8 @@ if __name__ == "__main__":
     os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     code = main(sys.argv[1:])
-    if (
-        code == INTERRUPTED
-    ):  # a model's threads may be in the midst of a step, and Python's orderly end would crash them
+    # A model's threads may be in the midst of a step, and Python's orderly end would crash them.
+    if code == INTERRUPTED:
         sys.stdout.flush()
         os._exit(code)
     sys.exit(code)

@@ -144,7 +144,7 @@ def show_study(parts: Parts, options: argparse.Namespace) -> int:
     )
     print(f"{view.ratings.done:,} of {view.ratings.planned:,} ratings. {view.ratings.enough}".rstrip())
     if study.status == "answered":
-        _print_result(parts, study)
+        parts.studies.print_report(study.id)
     else:
         _print_notes(study)
     return 0
@@ -283,7 +283,7 @@ def _run(parts: Parts, study: Study) -> int:
         print(study.message, file=sys.stderr)
         return 1
     print(study.message)
-    _print_result(parts, study)
+    parts.studies.print_report(study.id)
     return 0
 
 
@@ -293,11 +293,6 @@ def _show(done: int, total: int, sentence: str) -> None:
         print(f"\r\033[K{sentence}", end="", flush=True)
     elif done % 20 == 0 or done == total:
         print(sentence, flush=True)
-
-
-def _print_result(parts: Parts, study: Study) -> None:
-    """How the arms did and which of them to use."""
-    parts.studies.print_report(study.id)
 
 
 def _print_notes(study: Study) -> None:

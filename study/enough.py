@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 from core.studies import Rating, StudyPlan
+from study.analysis.votes import in_order, verdict_of, votes_on
 from study.statistics.clusters import two_way_mean
 from study.statistics.estimate import Estimate, Inference
 from study.statistics.planning import more_ratings
 from study.statistics.sequential import confidence_sequence, question_means
 from study.statistics.shares import share
-from study.statistics.win_rate import POINTS, Verdict
+from study.statistics.win_rate import POINTS
 
 
 def enough(plan: StudyPlan, ratings: Sequence[Rating]) -> str:
@@ -24,10 +25,10 @@ def enough(plan: StudyPlan, ratings: Sequence[Rating]) -> str:
     """
     ours, other = plan.decides
     opinions = [one for one in ratings if not one.repeats]
-    deciding = [one for one in opinions if {one.left, one.right} == {ours, other}]
+    deciding = votes_on(plan.decides, opinions)
     if not deciding:
         return ""
-    votes = sorted((one for one in deciding if one.choice), key=lambda one: one.place or 0)
+    votes = in_order([one for one in deciding if one.choice])
     missing = len(deciding) - len(votes)
     extended = sum(not one.second_to for one in opinions) > plan.ratings
     lead = _lead(ours, votes)
@@ -50,15 +51,8 @@ def enough(plan: StudyPlan, ratings: Sequence[Rating]) -> str:
     return f"Not decisive yet: it takes a few more {wanted}."
 
 
-def verdict_for(arm: str, vote: Rating) -> Verdict:
-    """What a vote says of one of its two arms."""
-    if vote.choice == "tie" or vote.choice == "both_bad":
-        return vote.choice
-    return "win" if (vote.left if vote.choice == "left" else vote.right) == arm else "loss"
-
-
 def _points(arm: str, votes: Sequence[Rating]) -> list[float]:
-    return [POINTS[verdict_for(arm, vote)] for vote in votes]
+    return [POINTS[verdict_of(vote, arm)] for vote in votes]
 
 
 def _lead(arm: str, votes: Sequence[Rating]) -> Inference:

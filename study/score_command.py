@@ -5,15 +5,11 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from core.parts import Parts
 from core.settings import ROOT
 from core.types import ARM_NAMES, ArmSpec
 from study.command import add_limit
-
-if TYPE_CHECKING:
-    from study.text_scores import Embed
 
 
 def add_score_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +21,7 @@ def add_score_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default=out, metavar="FILE", help="where answers go")
 
 
-def run_score(parts: Parts, options: argparse.Namespace, embed: Embed) -> int:
+def run_score(parts: Parts, options: argparse.Namespace) -> int:
     """Compares each arm's answers with reference answers and notes the figures on the adapter's card."""
     from study.guards import learnt
     from study.questions import read_questions
@@ -34,7 +30,7 @@ def run_score(parts: Parts, options: argparse.Namespace, embed: Embed) -> int:
     parts.adapters.card(options.name)  # an unknown adapter is told before anything is asked
     settings, test = parts.settings, Path(options.test)
     specs = [ArmSpec(name, settings.template, options.name) for name in options.arms]
-    scores = score_arms(parts.desk.backend, test, specs, embed, Path(options.out), options.limit, settings.slots)
+    scores = score_arms(parts.desk.backend, test, specs, parts.embed, Path(options.out), options.limit, settings.slots)
     print_scores(scores)
     questions = [one.question for one in read_questions(test)]
     seen, warning = learnt(options.name, questions, parts.training, parts.adapters)

@@ -29,7 +29,7 @@ KEYED, KEYED_PREFIX = ("/v1", "/metrics", "/openapi.json"), "/v1/"  # programs c
 LARGEST_EVENT = 8 << 20  # bytes that a page sends for one event
 LARGEST_UPLOAD = 1 << 30
 SESSIONS_KEPT = 10_000
-EVENTS_PER_MINUTE = "600 per minute"  # of one account or address: a person at a page stays far below
+EVENTS_PER_MINUTE = "600 per minute"  # of one account: a person at a page stays far below
 
 Headers = dict[bytes, str]
 Query = dict[str, list[str]]
@@ -137,7 +137,8 @@ class Gate:
 
     async def _check_event(self, number: int, account: Account | None) -> None:
         """Whether the account may open the page that an event belongs to, and has not sent too many."""
-        needed = PAGES.get(self.page_of(number) or "") if self.page_of(number) is not None else None
+        page = self.page_of(number)
+        needed = PAGES.get(page) if page is not None else None
         if needed is None or not self._may(account, needed):
             raise Refused(403, "Your account may not do this; ask an owner for another role.")
         if self.accounts and account:

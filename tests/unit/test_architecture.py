@@ -65,6 +65,9 @@ def test_what_only_the_training_process_needs_is_not_imported_at_the_top_of_othe
         assert not names & TRAINING_PROCESS_ONLY, file.relative_to(ROOT)
 
 
-def test_only_launch_sees_every_room():
-    seen = {name.split(".")[0] for name in imports(ROOT / "launch.py")} & ROOMS
+def test_only_launch_and_composition_see_every_room():
+    both = {"launch", "composition"}
+    seen = {name.split(".")[0] for file in both for name in imports(ROOT / f"{file}.py")} & ROOMS
     assert seen == ROOMS
+    for file in (file for room in ROOMS for file in files(room)):
+        assert not imports(file) & both, f"{file.relative_to(ROOT)} imports what puts the rooms together"

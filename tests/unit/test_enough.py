@@ -7,7 +7,8 @@ import pytest
 
 from core.studies import Rating, StudyArm, StudyPlan
 from core.types import ArmSpec
-from study.enough import enough, verdict_for
+from study.analysis.votes import verdict_of
+from study.enough import enough
 
 PLAN = StudyPlan(
     "test",
@@ -39,11 +40,11 @@ def mixed(wins, losses, ties=0, seed=1):
 
 def test_a_vote_is_told_from_either_arm():
     left = Rating("r", "study", "q", "new", "old", choice="left")
-    assert (verdict_for("new", left), verdict_for("old", left)) == ("win", "loss")
+    assert (verdict_of(left, "new"), verdict_of(left, "old")) == ("win", "loss")
     right = replace(left, choice="right")
-    assert (verdict_for("new", right), verdict_for("old", right)) == ("loss", "win")
+    assert (verdict_of(right, "new"), verdict_of(right, "old")) == ("loss", "win")
     for choice in ("tie", "both_bad"):
-        assert verdict_for("new", replace(left, choice=choice)) == choice
+        assert verdict_of(replace(left, choice=choice), "new") == choice
 
 
 def test_nothing_is_said_where_the_deciding_arms_are_not_rated():
