@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.errors import TrainingError
+from core.progress_line import ProgressLine
 from core.settings import ROOT
 from core.training import (
     DUPLICATES,
@@ -82,8 +83,9 @@ def show_data(training: Training, plan: Plan) -> int:
     """Prints the data report. Returns 1 when nothing can be trained on this data as it is."""
     from finetune.data.report import check_trainable
 
-    report = training.report(plan, _tell)
-    _end_line()
+    line = ProgressLine()
+    report = training.report(plan, _share_told_by(line))
+    line.end()
     print_report(report, by_topic=bool(plan.choices.rows))
     try:
         check_trainable(report, plan.choices)
@@ -97,8 +99,10 @@ def run_plan(training: Training, plan: Plan, options: argparse.Namespace) -> int
     """Completes the recipe, starts the run and follows it. Ctrl+C stops it, keeping the best so far."""
     chosen = {entry.name: getattr(options, entry.name) for entry in dataclasses.fields(Recipe)}
     changed = {name: value for name, value in chosen.items() if value is not None}
-    report = training.report(dataclasses.replace(plan, recipe=Recipe(**changed)), _tell)
-    _end_line()
+    line = ProgressLine()
+    tell = _share_told_by(line)
+    report = training.report(dataclasses.replace(plan, recipe=Recipe(**changed)), tell)
+    line.end()
     print_report(report, by_topic=bool(plan.choices.rows))
     recipe, why = training.defaults(report.train)
     plan = dataclasses.replace(plan, recipe=dataclasses.replace(recipe, **changed))
@@ -107,15 +111,14 @@ def run_plan(training: Training, plan: Plan, options: argparse.Namespace) -> int
         folder = training.prepare(plan)
         print(f"Prepared. Train it with:\naccelerate launch --num_processes 2 -m finetune.worker {folder}")
         return 0
-    run_id = training.start(plan, _tell)
-    _end_line()
+    run_id = training.start(plan, tell)
     try:
-        run = _follow(training, run_id, _Line().show)
+        run = _follow(training, run_id, lambda run: _show_run(line, run))
     except KeyboardInterrupt:
         print("\nStopping; what is best so far is kept …", flush=True)
         training.stop(run_id)
         run = _follow(training, run_id, lambda _: None)
-    _end_line()
+    line.end()
     print(run.message, file=sys.stderr if run.status == "failed" else sys.stdout)
     print_result(run)
     return 0 if run.status in ("done", "stopped") else 1
@@ -181,29 +184,14 @@ def _named(given: list[str]) -> dict[str, str]:
     return {what: field for what, _, field in pairs}
 
 
-def _tell(share: float, doing: str) -> None:
-    if sys.stdout.isatty():
-        print(f"\r\033[K{share:4.0%} {doing}", end="", flush=True)
+def _share_told_by(line: ProgressLine) -> Callable[[float, str], None]:
+    return lambda share, doing: line.show(f"{share:4.0%} {doing}")
 
 
-def _end_line() -> None:
-    if sys.stdout.isatty():
-        print("\r\033[K", end="", flush=True)
-
-
-class _Line:
-    """Shows a run: one line that is written over in a terminal; else a line an evaluation."""
-
-    measured = -1
-
-    def show(self, run: Run) -> None:
-        measured = [row for row in run.log if "eval_loss" in row]
-        losses = f", validation loss {measured[-1]['eval_loss']:.3f}" if measured else ""
-        left = f", {run.seconds_left:.0f} s left at most" if run.seconds_left else ""
-        line = f"{run.message}{losses}{left}"
-        if sys.stdout.isatty():
-            done = round(BAR * run.step / run.total_steps) if run.total_steps else 0
-            print(f"\r\033[K[{'#' * done}{'.' * (BAR - done)}] {line}", end="", flush=True)
-        elif self.measured != len(measured):
-            self.measured = len(measured)
-            print(line, flush=True)
+def _show_run(line: ProgressLine, run: Run) -> None:
+    """A bar and the newest loss; in a log a line an evaluation."""
+    measured = [row for row in run.log if "eval_loss" in row]
+    losses = f", validation loss {measured[-1]['eval_loss']:.3f}" if measured else ""
+    left = f", {run.seconds_left:.0f} s left at most" if run.seconds_left else ""
+    done = round(BAR * run.step / run.total_steps) if run.total_steps else 0
+    line.show(f"[{'#' * done}{'.' * (BAR - done)}] {run.message}{losses}{left}", stage=len(measured))

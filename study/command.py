@@ -13,6 +13,7 @@ from typing import Any
 
 from core.errors import StudyError
 from core.parts import Parts
+from core.progress_line import ProgressLine
 from core.studies import EXPORTS, MEASURES, Study, StudyPlan, StudyView
 from core.types import ARM_NAMES, ArmName, now
 from study.arm_text import arm_text, read_arm, read_prices
@@ -167,8 +168,10 @@ def judge_study(parts: Parts, options: argparse.Namespace) -> int:
         raise StudyError(f"The environment variable {options.key_env} is not set; it should hold the judge's key.")
     study = _find(parts, options.name).study
     judge = Judge(options.url, options.judge, key)
-    labels = judge_study(parts.store.studies, study.id, judge, max(1, options.at_once), _show)
-    print(f"\n{labels:,} pairs are judged; `study report` shows what follows.")
+    line = ProgressLine()
+    labels = judge_study(parts.store.studies, study.id, judge, max(1, options.at_once), _told_by(line))
+    line.end()
+    print(f"{labels:,} pairs are judged; `study report` shows what follows.")
     return 0
 
 
@@ -276,8 +279,9 @@ def _find(parts: Parts, wanted: str) -> StudyView:
 
 
 def _run(parts: Parts, study: Study) -> int:
-    parts.studies.run(study.id, _show)
-    print("\r\033[K" if sys.stdout.isatty() else "", end="")
+    line = ProgressLine()
+    parts.studies.run(study.id, _told_by(line))
+    line.end()
     study = parts.studies.view(study.id).study
     if study.status != "answered":
         print(study.message, file=sys.stderr)
@@ -287,12 +291,9 @@ def _run(parts: Parts, study: Study) -> int:
     return 0
 
 
-def _show(done: int, total: int, sentence: str) -> None:
-    """One line that is written over in a terminal, else every twentieth answer."""
-    if sys.stdout.isatty():
-        print(f"\r\033[K{sentence}", end="", flush=True)
-    elif done % 20 == 0 or done == total:
-        print(sentence, flush=True)
+def _told_by(line: ProgressLine) -> Callable[[int, int, str], None]:
+    """Shows every answer; in a log every twentieth."""
+    return lambda done, total, sentence: line.show(sentence, stage=(done // 20, done == total))
 
 
 def _print_notes(study: Study) -> None:

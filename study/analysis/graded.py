@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from study.text_scores import Embed
 KEPT = 4  # sets of grades in memory: grading takes seconds, and a page is opened more than once
 
 _kept: OrderedDict[tuple, list[GradedAnswer]] = OrderedDict()
+_keeping = threading.Lock()  # two people who open one page wait for one grading
 
 
 @dataclass(frozen=True)
@@ -77,11 +79,12 @@ def grade_answers(study: Study, answers: Sequence[StudyAnswer], embed: Embed | N
         if (question.id, arm) in said
     ]
     key = (study.questions, tuple((arm, answer) for _, arm, answer in rows), embed is not None)
-    if key not in _kept:
-        _kept[key] = _graded(study, rows, embed)
-        while len(_kept) > KEPT:
-            _kept.popitem(last=False)
-    return _kept[key]
+    with _keeping:
+        if key not in _kept:
+            _kept[key] = _graded(study, rows, embed)
+            while len(_kept) > KEPT:
+                _kept.popitem(last=False)
+        return _kept[key]
 
 
 def _graded(study: Study, rows: Sequence[tuple[TestQuestion, str, Answer]], embed: Embed | None) -> list[GradedAnswer]:

@@ -6,7 +6,6 @@ import argparse
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from core.errors import StudyError
 from core.parts import Parts
+from core.progress_line import ProgressLine
 from core.settings import ROOT
 from study.analysis.words import MEASURES, points
 from study.experiments.article_edits import Edit, read_edits
@@ -22,7 +22,6 @@ from study.experiments.parts import ExperimentParts, Stopped, Tell
 from study.experiments.plain import estimate
 
 TRANSCRIPTS = str(ROOT / "knowledge/transcripts")
-SAY_EVERY_S = 30.0  # where lines cannot be written over
 
 Findings = dict[str, Any]
 Run = Callable[[ExperimentParts, str, Tell, Callable[[], bool]], Findings]
@@ -139,10 +138,14 @@ def _experiment(parts: Parts, name: str, run: Run, show: Callable[[Findings], No
     from study.local_studies import find_study
 
     study_id = find_study(parts.store.studies, name).id
-    line = _Line()
+    line = ProgressLine()
+
+    def tell(done: int, total: int, doing: str) -> None:
+        line.show(f"{done}/{total} {doing}", stage=done)
+
     try:
         with _until_interrupted() as stopped:
-            content = run(experiment_parts(parts), study_id, line.show, stopped)
+            content = run(experiment_parts(parts), study_id, tell, stopped)
     except Stopped:
         line.end()
         print("Stopped. What was answered is kept; the same command goes on from there.", file=sys.stderr)
@@ -221,22 +224,3 @@ def _until_interrupted() -> Iterator[Callable[[], bool]]:
         yield asked.is_set
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-class _Line:
-    """One line that is written over in a terminal; else a line a step, and now and then one within it."""
-
-    def __init__(self) -> None:
-        self._step, self._said = -1, 0.0
-
-    def show(self, done: int, total: int, doing: str) -> None:
-        text = f"{done}/{total} {doing}"
-        if sys.stdout.isatty():
-            print(f"\r\033[K{text[:150]}", end="", flush=True)
-        elif done != self._step or time.monotonic() - self._said > SAY_EVERY_S:
-            self._step, self._said = done, time.monotonic()
-            print(text, flush=True)
-
-    def end(self) -> None:
-        if sys.stdout.isatty():
-            print("\r\033[K", end="", flush=True)
