@@ -31,9 +31,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from app.access.command import add_arguments as add_account_arguments
 from app.api.keys_command import add_key_arguments
@@ -235,26 +236,27 @@ def keys(settings: Settings, options: argparse.Namespace) -> int:
 
 def test(_: Settings, options: argparse.Namespace) -> int:
     """Runs ruff, mypy and pytest; extra arguments go to pytest."""
-    checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"])
+    checks = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]]
     if options.pytest:
         failed = _failed([*checks, ["pytest", *options.pytest]])
     else:
-        # Unit tests and checks take a core each; the others measure time and have the machine for themselves.
-        with tempfile.TemporaryFile() as said:
-            unit = subprocess.Popen([sys.executable, "-m", "pytest", "tests/unit"], cwd=ROOT, stdout=said, stderr=said)
-            failed = _failed(checks)
-            if unit.wait():
-                failed.append("unit tests")
+        # Two halves that take as long, side by side; the one is shown while it runs, the other when it has ended.
+        with tempfile.TemporaryFile() as said, ThreadPoolExecutor(1) as beside:
+            other = beside.submit(_failed, [*checks, ["pytest", "tests/unit", "tests/e2e"]], said)
+            failed = [*_failed([["pytest", "tests/integration"]]), *other.result()]
             said.seek(0)
             print(said.read().decode(errors="replace"), flush=True)
-        failed += _failed([["pytest", "tests/integration", "tests/e2e"]])
     print(f"Failed: {', '.join(failed)}" if failed else "All checks passed.")
     return 1 if failed else 0
 
 
-def _failed(commands: Iterable[list[str]]) -> list[str]:
-    """Runs Python modules one after the other; returns the names of those that failed."""
-    return [command[0] for command in commands if subprocess.call([sys.executable, "-m", *command], cwd=ROOT)]
+def _failed(commands: Iterable[list[str]], out: IO[bytes] | None = None) -> list[str]:
+    """Runs Python modules one after the other, telling `out` or the terminal; returns those that failed."""
+    return [
+        " ".join(command)
+        for command in commands
+        if subprocess.call([sys.executable, "-m", *command], cwd=ROOT, stdout=out, stderr=out)
+    ]
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
