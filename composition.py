@@ -52,7 +52,7 @@ def compose(settings: Settings) -> Parts:
     database = open_store(settings.database_url)
     store: Store = database
     templates = TemplateLibrary(settings.path("prompts"), data / "template-versions")
-    retriever = HybridRetriever(data / "index", settings.chunk_chars)
+    retriever = HybridRetriever(data / "index", settings.chunk_chars, url=settings.index)
     if settings.redaction == "on":
         store = RedactingStore(store, OwnContacts(retriever))
     model = local_model(settings, store)

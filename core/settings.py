@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from core.errors import SettingsError
 
@@ -34,6 +35,9 @@ class Settings:
     data: str = setting("data", "folder for the database, the index, template versions and logs")
     database: str = setting(
         "", "database URL, e.g. postgresql://user:password@host/name; empty: SQLite in the data folder"
+    )
+    index: str = setting(
+        "", "Chroma server that keeps the index, e.g. http://127.0.0.1:8000; empty: files in the data folder"
     )
     model: str = setting("models/embedded", "base model: a folder, or a hub id such as Qwen/Qwen3-0.6B")
     engine: str = setting(
@@ -169,6 +173,8 @@ def _check_ranges(settings: Settings) -> None:
         value = getattr(settings, name)
         if not low <= value <= high:
             raise SettingsError(f"The setting '{name}' must be between {low} and {high}, but is {value}.")
+    if settings.index and not _is_address(settings.index):
+        raise SettingsError(f"The setting 'index' must be like http://host:8000, but is '{settings.index}'.")
     for name, choices in (
         ("device", ("auto", "cpu", "cuda")),
         ("engine", ("auto", "onnxruntime", "torch")),
@@ -180,3 +186,14 @@ def _check_ranges(settings: Settings) -> None:
             raise SettingsError(
                 f"The setting '{name}' must be {', '.join(choices[:-1])} or {choices[-1]}, but is '{value}'."
             )
+
+
+def _is_address(text: str) -> bool:
+    """Whether this is the address of a server, without a path."""
+    try:
+        address = urlsplit(text)
+        return bool(address.scheme in ("http", "https") and address.hostname and address.port != 0) and not (
+            address.path.strip("/") or address.query or address.fragment or address.username
+        )
+    except ValueError:
+        return False

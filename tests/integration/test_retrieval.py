@@ -1,4 +1,5 @@
-"""The real index: Chroma on disk, the real embedding model, BM25, and nothing of it on the network."""
+"""The real index, in a folder and on a Chroma server: the real embedding model, BM25, and nothing of it on the network
+but the server that it is on."""
 
 import shutil
 import socket
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from backends import embedding
+from backends.index_place import ServerPlace
 from backends.retrieval import HybridRetriever, fuse
 from core.errors import DocumentError, ModelNotFound, UnknownDocument
 
@@ -22,13 +24,19 @@ GOOD = ["delivery.pdf", "guarantee.docx", "opening-hours.md", "returns.html", "s
 def no_network(monkeypatch):
     """Refuses every connection and fails the test for the attempt, also for one made in a background thread."""
     attempts: list[object] = []
+    connect, getaddrinfo = socket.socket.connect, socket.getaddrinfo
 
-    def refuse(*arguments):
-        attempts.append(arguments)
-        raise OSError("no network in this test")
+    def refuse_others(call, place):
+        def guarded(*arguments, **named):
+            if (arguments[place][0] if isinstance(arguments[place], tuple) else arguments[place]) == "127.0.0.1":
+                return call(*arguments, **named)
+            attempts.append(arguments)
+            raise OSError("no network in this test")
 
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+        return guarded
+
+    monkeypatch.setattr(socket.socket, "connect", refuse_others(connect, 1))
+    monkeypatch.setattr(socket, "getaddrinfo", refuse_others(getaddrinfo, 0))
     yield
     assert attempts == []
 
@@ -39,9 +47,20 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(DOCUMENTS, tmp_path / "documents"))
 
 
-@pytest.fixture
-def retriever(tmp_path: Path) -> HybridRetriever:
-    return HybridRetriever(tmp_path / "index")
+@pytest.fixture(params=["folder", "server"])
+def retriever(tmp_path: Path, request: pytest.FixtureRequest) -> HybridRetriever:
+    """Over an empty index, once of each kind."""
+    if request.param == "folder":
+        return HybridRetriever(tmp_path / "index")
+    url = request.getfixturevalue("chroma_server").url
+    client = ServerPlace(url).connect()
+    for collection in client.list_collections():
+        client.delete_collection(collection.name)
+    return HybridRetriever(tmp_path / "index", url=url)
+
+
+def url_of(retriever: HybridRetriever) -> str:
+    return getattr(retriever._store.place, "url", "")
 
 
 def found(retriever: HybridRetriever, question: str, k: int = 3) -> list[str]:
@@ -183,7 +202,7 @@ def test_progress_tells_every_file(retriever, folder):
 
 def test_the_index_is_there_after_a_restart(retriever, folder):
     retriever.index([folder])
-    again = HybridRetriever(retriever._store.folder)
+    again = HybridRetriever(retriever._store.folder, url=url_of(retriever))
     assert again.version == retriever.version
     assert found(again, "CG-118")[0] == "spare-parts.csv"
 
@@ -194,10 +213,10 @@ def test_what_another_process_indexes_is_found_at_once(retriever, folder):
     retriever.search("shop", 1)
     program = (
         "import sys; from pathlib import Path; from backends.retrieval import HybridRetriever\n"
-        "r = HybridRetriever(Path(sys.argv[1])); r.index([Path(sys.argv[2])]); print(r.version)"
+        "r = HybridRetriever(Path(sys.argv[1]), url=sys.argv[3]); r.index([Path(sys.argv[2])]); print(r.version)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, retriever._store.folder, folder],
+        [sys.executable, "-c", program, retriever._store.folder, folder, url_of(retriever)],
         cwd=ROOT,
         capture_output=True,
         text=True,
