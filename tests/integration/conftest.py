@@ -1,5 +1,5 @@
-"""A tiny model with adapters; a model server; a Chroma server; a PostgreSQL server: that of DUODESK_TEST_POSTGRES, else our own for the
-session."""
+"""A tiny model with adapters; a model server; a Chroma server; a PostgreSQL server: that of DUODESK_TEST_POSTGRES, else
+our own for the session."""
 
 from __future__ import annotations
 
