@@ -82,7 +82,7 @@ def serve(settings: Settings, _: argparse.Namespace) -> int:
         print(f"Duodesk is ready: {address} (Ctrl+C ends it)", flush=True)
         warm_up(parts)
 
-    doorway.serve(prepare, settings.company, settings.host, port)
+    doorway.serve(prepare, settings.company, settings.host, port, settings.trusted_proxy)
     return 0
 
 

@@ -20,6 +20,8 @@ from core.errors import Busy
 from core.serving import ServedModel
 from core.types import Answer, Decoding, new_id, now
 
+SPARE = 8  # threads beside those of answers, for those who are told that there is no room
+
 
 class Completions:
     """`most` answers may be under way or wait in line; each takes a thread."""
@@ -27,7 +29,7 @@ class Completions:
     def __init__(self, model: ServedModel, most: int) -> None:
         self.model = model
         self.most = most
-        self.threads = CapacityLimiter(most)
+        self.threads = CapacityLimiter(most + SPARE)
         self._under_way = 0
         self._counting = threading.Lock()
 

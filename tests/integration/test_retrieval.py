@@ -47,10 +47,13 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(DOCUMENTS, tmp_path / "documents"))
 
 
-@pytest.fixture(params=["folder", "server"])
+BOTH = pytest.mark.parametrize("retriever", ["folder", "server"], indirect=True)  # what depends on where it is kept
+
+
+@pytest.fixture
 def retriever(tmp_path: Path, request: pytest.FixtureRequest) -> HybridRetriever:
-    """Over an empty index, once of each kind."""
-    if request.param == "folder":
+    """Over an empty index, in a folder unless a test wants it on a server."""
+    if getattr(request, "param", "folder") == "folder":
         return HybridRetriever(tmp_path / "index")
     url = request.getfixturevalue("chroma_server").url
     client = ServerPlace(url).connect()
@@ -67,6 +70,7 @@ def found(retriever: HybridRetriever, question: str, k: int = 3) -> list[str]:
     return [passage.source for passage in retriever.search(question, k)]
 
 
+@BOTH
 def test_documents_of_every_kind_are_found_by_meaning_and_by_word(retriever, folder):
     report = retriever.index([folder])
     assert (report.added, [Path(path).name for path, _ in report.failed]) == (
@@ -86,6 +90,7 @@ def test_documents_of_every_kind_are_found_by_meaning_and_by_word(retriever, fol
         assert text[passage.start : passage.start + len(passage.text)] == passage.text
 
 
+@BOTH
 def test_an_empty_index_finds_nothing_and_says_so_for_documents(retriever):
     assert retriever.search("anything", 4) == []
     assert retriever.documents() == []
@@ -101,6 +106,7 @@ def test_any_question_is_answered_with_at_most_k_passages(retriever, folder):
     assert len(retriever.search("shop", 1000)) == sum(n for _, n in retriever.documents())
 
 
+@BOTH
 def test_indexing_again_costs_nothing_and_changes_nothing(retriever, folder, monkeypatch):
     retriever.index([folder])
     version = retriever.version
@@ -114,6 +120,7 @@ def test_indexing_again_costs_nothing_and_changes_nothing(retriever, folder, mon
     assert retriever.version == version
 
 
+@BOTH
 def test_a_changed_file_is_replaced_exactly_and_a_deleted_one_goes_with_its_folder(retriever, folder, tmp_path):
     retriever.index([folder])
     before = retriever.version
@@ -167,6 +174,7 @@ def test_two_documents_of_one_name_in_one_run_do_not_replace_each_other(retrieve
     assert "20:30" in retriever.document("opening-hours.md")
 
 
+@BOTH
 def test_a_moved_folder_is_known_by_its_new_place(retriever, folder, tmp_path):
     retriever.index([folder])
     moved = folder.rename(tmp_path / "moved")
@@ -175,6 +183,7 @@ def test_a_moved_folder_is_known_by_its_new_place(retriever, folder, tmp_path):
     assert retriever.index([moved]).removed == ["delivery.pdf"]
 
 
+@BOTH
 def test_a_killed_indexing_run_loses_no_document_and_the_next_one_completes_it(retriever, folder, monkeypatch):
     retriever.index([folder])
     path = folder / "opening-hours.md"
@@ -200,6 +209,7 @@ def test_progress_tells_every_file(retriever, folder):
     assert {total for _, total, _ in told} == {7}
 
 
+@BOTH
 def test_the_index_is_there_after_a_restart(retriever, folder):
     retriever.index([folder])
     again = HybridRetriever(retriever._store.folder, url=url_of(retriever))
@@ -207,6 +217,7 @@ def test_the_index_is_there_after_a_restart(retriever, folder):
     assert found(again, "CG-118")[0] == "spare-parts.csv"
 
 
+@BOTH
 def test_what_another_process_indexes_is_found_at_once(retriever, folder):
     retriever.index([folder / "delivery.pdf"])
     before = retriever.version
@@ -228,6 +239,7 @@ def test_what_another_process_indexes_is_found_at_once(retriever, folder):
     assert by_id[nearest] == "returns.html"
 
 
+@BOTH
 def test_searches_and_an_indexing_run_go_on_at_the_same_time(retriever, folder):
     retriever.index([folder])
     errors: list[BaseException] = []
