@@ -17,6 +17,7 @@ python3 launch.py audit                    who removed data, and when
 python3 launch.py keys make shop           a key for the HTTP API
 python3 launch.py users add ann owner      an account for the pages
 python3 launch.py model-server --port 8100 the base model and its adapters alone, for apps on other ports
+python3 launch.py deploy --apps 2          everything on one machine: Postgres, Chroma, model server, apps, nginx
 python3 launch.py test                     all checks and tests
 
 `--help` needs nothing installed: only the standard library is imported before a command runs.
@@ -44,6 +45,7 @@ from core.ports import free_port
 from core.settings import ROOT, Settings, load_settings
 from core.training import RunKind
 from core.types import ARM_NAMES
+from deploy.command import add_arguments as add_deployment_arguments
 from finetune.command import add_arguments as add_training_arguments
 from study.command import add_study_arguments
 from study.score_command import add_score_arguments
@@ -234,6 +236,13 @@ def model_server(settings: Settings, _: argparse.Namespace) -> int:
     return run(served_model(settings), settings)
 
 
+def deploy(settings: Settings, options: argparse.Namespace) -> int:
+    """Runs Postgres, a Chroma server, the model server, app processes and nginx, until Ctrl+C; docs/deployment.md."""
+    from deploy.command import run
+
+    return run(settings, options)
+
+
 def keys(settings: Settings, options: argparse.Namespace) -> int:
     """Keys for the HTTP API: makes, lists and revokes them. One that is revoked is refused at once, everywhere."""
     from app.api.keys_command import run_keys
@@ -305,6 +314,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     command(audit, "audit")
     add_key_arguments(command(keys, "keys"), shared)
     command(model_server, "model-server")
+    add_deployment_arguments(command(deploy, "deploy"))
     testing = command(test, "test")
     testing.add_argument("pytest", nargs=argparse.REMAINDER, help="arguments for pytest")
     return parser.parse_args(argv)

@@ -119,6 +119,10 @@ class TrainingError(DuodeskError):
     """An adapter cannot be trained: bad transcripts, or the training failed."""
 
 
+class DeploymentError(DuodeskError):
+    """A process of the deployment cannot be started, or ends."""
+
+
 class QuestionsError(DuodeskError):
     """A file of test questions cannot be read."""
 
