@@ -197,9 +197,7 @@ def eventually(look: Callable[[], bool], seconds: float = 20.0) -> None:
 
 def client(deployment: Deployment, key: str = "") -> OpenAI:
     unchecked = httpx.Client(verify=False, timeout=60)
-    return OpenAI(
-        base_url=f"{deployment.url}/v1", api_key=key or deployment.key, max_retries=0, http_client=unchecked
-    )
+    return OpenAI(base_url=f"{deployment.url}/v1", api_key=key or deployment.key, max_retries=0, http_client=unchecked)
 
 
 def test_a_chat_goes_through_the_whole_chain(deployment):
@@ -221,13 +219,17 @@ def test_programs_get_their_answers_piece_by_piece_through_nginx(deployment):
     with client(deployment) as api:
         chunks = list(api.chat.completions.create(model="lora+prompt", messages=asked, stream=True))
     assert len([chunk for chunk in chunks if chunk.choices and chunk.choices[0].delta.content]) > 5
-    assert httpx.get(f"{deployment.url}/metrics", verify=False).status_code == 404, "the figures of one process are not those of all"
+    assert httpx.get(f"{deployment.url}/metrics", verify=False).status_code == 404, (
+        "the figures of one process are not those of all"
+    )
 
 
 def test_a_browser_stays_with_one_process_and_browsers_are_spread_over_both(deployment):
     for number in range(8):
         before = deployment.page_requests()
-        with httpx.Client(base_url=deployment.url, verify=False, cookies={"duodesk_owner": f"{number:032x}"}) as browser:
+        with httpx.Client(
+            base_url=deployment.url, verify=False, cookies={"duodesk_owner": f"{number:032x}"}
+        ) as browser:
             for _ in range(3):
                 assert browser.get("/login").status_code == 200
         gained = sorted(now - then for now, then in zip(deployment.page_requests(), before, strict=True))
