@@ -117,7 +117,7 @@ class Plan:
             url = f"http://127.0.0.1:{self.model_port}/v1"
             servers[SERVER] = Server(SERVER, url, model_name, kind="duodesk", key_env=KEY)
         lines = [
-            f"{entry.name} = {json.dumps(changed.get(entry.name, getattr(given, entry.name)))}"
+            f"{entry.name} = {_toml(changed.get(entry.name, getattr(given, entry.name)))}"
             for entry in fields(Settings)
             if entry.name != "servers"
         ]
@@ -141,14 +141,19 @@ def write_private(file: Path, text: str) -> None:
     unfinished.replace(file)
 
 
+def _toml(value: object) -> str:
+    """Strings and numbers are written as JSON writes them, but for its pairs of surrogates."""
+    return json.dumps(value, ensure_ascii=False)
+
+
 def _table(server: Server) -> list[str]:
-    """A server as lines of TOML, whose strings and numbers are written as JSON's."""
+    """A server as lines of TOML."""
     lines = []
     for entry in fields(Server):
         value = getattr(server, entry.name)
         if entry.name == "served_adapters":
-            inner = ", ".join(f"{json.dumps(name)} = {json.dumps(served)}" for name, served in value.items())
+            inner = ", ".join(f"{_toml(name)} = {_toml(served)}" for name, served in value.items())
             lines.append(f"served_adapters = {{{inner}}}")
         elif entry.name != "name":
-            lines.append(f"{entry.name} = {json.dumps(value)}")
+            lines.append(f"{entry.name} = {_toml(value)}")
     return lines
