@@ -141,8 +141,10 @@ class ServerPlace:
         if isinstance(error, httpx.TransportError | ValueError):
             self._failed_at = time.monotonic()
             return self._absent()
+        said = " ".join(str(error).split())[:200]
         return DocumentError(
-            f"The index server {self.url} failed ({type(error).__name__}: {error}); ask again, or look at its log."
+            f"The index server {self.url} failed ({type(error).__name__}: {said}); ask again, look at its log, or "
+            "check the setting `index`."
         )
 
     def _absent(self) -> DocumentError:

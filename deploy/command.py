@@ -8,8 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -43,7 +43,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     _check_reachable(plan)
     signal.signal(signal.SIGTERM, _interrupt)
     started: list[Program] = []
-    with shown(plan.logs) if options.show_logs else nullcontext():
+    with _alone(plan), shown(plan.logs) if options.show_logs else nullcontext():
         try:
             _start(plan, started)
             _keep(started)
@@ -140,6 +140,24 @@ def _check_reachable(plan: Plan) -> None:
             f"The folder {closed[-1]} can be entered by root alone, but PostgreSQL and nginx run as users of their "
             "own; choose another folder with --data, or run this as another user than root."
         )
+
+
+@contextmanager
+def _alone(plan: Plan) -> Iterator[None]:
+    """Two Chroma servers on one folder would spoil it. Raises DeploymentError."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(plan.folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise DeploymentError(
+            f"A deployment runs in {plan.folder} already; end it first, or choose another folder with --data."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _absolute(file: Path | None) -> Path | None:

@@ -82,6 +82,8 @@ class Plan:
         """Raises SettingsError."""
         if not 1 <= self.apps <= MOST_APPS:
             raise SettingsError(f"There can be 1 to {MOST_APPS} app processes, not {self.apps}.")
+        if self.postgres_port > 65535:
+            raise SettingsError(f"The ports of the deployment go up to --port + {POSTGRES}; choose a smaller --port.")
         if bool(self.certificate) != bool(self.certificate_key):
             raise SettingsError("A certificate and its key go together; give --certificate and --certificate-key.")
         for file in (self.certificate, self.certificate_key):

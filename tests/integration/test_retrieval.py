@@ -90,7 +90,6 @@ def test_documents_of_every_kind_are_found_by_meaning_and_by_word(retriever, fol
         assert text[passage.start : passage.start + len(passage.text)] == passage.text
 
 
-@BOTH
 def test_an_empty_index_finds_nothing_and_says_so_for_documents(retriever):
     assert retriever.search("anything", 4) == []
     assert retriever.documents() == []
@@ -174,7 +173,6 @@ def test_two_documents_of_one_name_in_one_run_do_not_replace_each_other(retrieve
     assert "20:30" in retriever.document("opening-hours.md")
 
 
-@BOTH
 def test_a_moved_folder_is_known_by_its_new_place(retriever, folder, tmp_path):
     retriever.index([folder])
     moved = folder.rename(tmp_path / "moved")
@@ -209,7 +207,6 @@ def test_progress_tells_every_file(retriever, folder):
     assert {total for _, total, _ in told} == {7}
 
 
-@BOTH
 def test_the_index_is_there_after_a_restart(retriever, folder):
     retriever.index([folder])
     again = HybridRetriever(retriever._store.folder, url=url_of(retriever))

@@ -87,6 +87,7 @@ def test_servers_that_the_settings_name_are_used_in_place_of_own_ones(plan, tmp_
     ("changed", "says"),
     [
         ({"apps": 0}, "1 to 100 app processes, not 0"),
+        ({"settings": Settings(port=65500)}, "choose a smaller --port"),
         ({"certificate": Path("c.pem")}, "a certificate and its key go together"),
         ({"certificate": Path("/none.pem"), "certificate_key": Path("/none.pem")}, "no file /none.pem"),
         ({"settings": Settings(database="sqlite:///x")}, "SQLite is for one app process"),
