@@ -180,7 +180,7 @@ def test_a_stream_that_breaks_off_is_a_failed_answer_that_keeps_its_text(server,
     desk = Desk(store, Backend())
     chat = desk.open_chat("me")
     *_, answer = desk.ask(chat.id, "How long?", ArmSpec("bare", "friendly"))
-    assert (answer.outcome, answer.text) == ("failed", "It takes 30")
+    assert (answer.outcome, answer.reason, answer.text) == ("failed", "ServerError", "It takes 30")
     assert "'gpu' broke off in the middle of its answer" in answer.error
     assert store.exchanges(chat.id)[0].answers == (answer,)
     assert len(server.asked) == 1, "what is shown cannot be asked for again"
@@ -204,7 +204,7 @@ def test_a_server_that_fails_again_and_again_is_left_alone_and_others_are_not(se
     failure(model)
     assert "is left alone for now, since it failed several times in a row (last: it is not" in failure(model)
     assert len(server.asked) == 4
-    assert "asked again in 10 s, and other arms answer meanwhile" in failure(model)
+    assert "asked again in 10 s, and arms elsewhere answer meanwhile" in failure(model)
     assert len(server.asked) == 4
     assert model.state.startswith("failed: is not available")
 
