@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,10 @@ from core.settings import Settings
 
 if TYPE_CHECKING:
     from backends.adapter_folder import AdapterFolder
-    from backends.chat_model import ChatModels
     from backends.engine.model import LocalModel
     from core.parts import Parts
     from core.protocols import Backend, Retriever, Store, Templates
+    from core.serving import ServedModel
 
 
 def compose(settings: Settings) -> Parts:
@@ -24,8 +25,10 @@ def compose(settings: Settings) -> Parts:
     from backends.chain import Chain
     from backends.chat_model import EngineChatModels
     from backends.embedding import MiniLM
+    from backends.engine.model import LocalModel
     from backends.other_models import OtherModels
-    from backends.remote.model import remote_models
+    from backends.remote.model import RemoteModel
+    from backends.remote.weights import WeightsElsewhere
     from backends.retrieval import HybridRetriever
     from backends.templates import TemplateLibrary
     from core.comparison import Comparisons
@@ -52,27 +55,27 @@ def compose(settings: Settings) -> Parts:
     database = open_store(settings.database_url)
     store: Store = database
     templates = TemplateLibrary(settings.path("prompts"), data / "template-versions")
-    retriever = HybridRetriever(data / "index", settings.chunk_chars)
+    retriever = HybridRetriever(data / "index", settings.chunk_chars, url=settings.index)
     if settings.redaction == "on":
         store = RedactingStore(store, OwnContacts(retriever))
-    model = local_model(settings, store)
     servers = load_servers(settings)
+    adapters = adapter_folder(settings, store, with_base=settings.model not in servers)
 
-    def other_models(source: str) -> ChatModels:
-        if source in servers:
-            return remote_models(servers[source], model.adapter_folder)
-        return EngineChatModels(local_model(replace(settings, model=source), store))
+    def engine(source: str) -> RemoteModel | LocalModel:
+        return RemoteModel(servers[source], adapters) if source in servers else local_model(settings, adapters, source)
 
-    others = OtherModels(other_models)
+    model = engine(settings.model)
+    weights = model if isinstance(model, LocalModel) else WeightsElsewhere(settings.model, adapters)
+    others = OtherModels(lambda source: EngineChatModels(engine(source)))
     chain = Chain(EngineChatModels(model), templates, retriever, settings.company, others)
     desk = Desk(store, chain, settings.max_message_chars, settings.slots + settings.queue)
-    runs, adapters = data / "runs", model.adapter_folder
+    runs = data / "runs"
 
     def test_questions() -> list[str]:
         return [one.question for one in read_questions(settings.path("questions"))] if settings.questions else []
 
-    examples = Examples(model, templates, retriever, store, runs, settings.company, settings.template, test_questions)
-    training = LocalTraining(runs, model, examples, store)
+    examples = Examples(weights, templates, retriever, store, runs, settings.company, settings.template, test_questions)
+    training = LocalTraining(runs, weights, examples, store)
     ratings = Ratings(store.studies)
     parts = (store.studies, ratings, chain, retriever, training, adapters)
     embed = MiniLM().embed_documents
@@ -96,17 +99,26 @@ def export_cache() -> Path:
     return Path(os.environ.get("GRADIO_TEMP_DIR") or Path(tempfile.gettempdir()) / "gradio")
 
 
-def local_model(settings: Settings, store: Store) -> LocalModel:
-    """The base model in use with its adapters; the weights load at the first use."""
+def served_model(settings: Settings) -> ServedModel:
+    """The base model for the model server, which has no store and knows nothing of arms."""
+    from backends.adapter_folder import AdapterFolder
+    from backends.served_model import LocalServedModel
+
+    return LocalServedModel(local_model(settings, AdapterFolder(settings.path("adapters"))))
+
+
+def local_model(settings: Settings, adapters: AdapterFolder, source: str = "") -> LocalModel:
+    """A base model with its adapters, the one of the settings unless `source` names another; its weights load at the
+    first use."""
     from backends.engine.model import EngineOptions, LocalModel
 
     options = EngineOptions(**{entry.name: getattr(settings, entry.name) for entry in fields(EngineOptions)})
-    cache = settings.path("data") / "models"
-    return LocalModel(settings.model_source, adapter_folder(settings, store), cache, options)
+    chosen = replace(settings, model=source) if source else settings
+    return LocalModel(chosen.model_source, adapters, settings.path("data") / "models", options)
 
 
-def adapter_folder(settings: Settings, store: Store) -> AdapterFolder:
-    """The adapters; what is imported must fit the base model in use."""
+def adapter_folder(settings: Settings, store: Store, with_base: bool) -> AdapterFolder:
+    """The adapters; what is imported must fit the base model in use, where that is on this machine."""
     from backends.adapter_folder import AdapterFolder
     from backends.folders import model_folder
     from finetune.run_folder import continued_by
@@ -121,4 +133,5 @@ def adapter_folder(settings: Settings, store: Store) -> AdapterFolder:
         study = study_with(store.studies, name)
         return f"the study '{study}' has an arm with it; remove the study first." if study else ""
 
-    return AdapterFolder(settings.path("adapters"), needed_by, lambda: model_folder(settings.model_source))
+    base = partial(model_folder, settings.model_source) if with_base else None
+    return AdapterFolder(settings.path("adapters"), needed_by, base)

@@ -16,6 +16,8 @@ python3 launch.py purge                    removes what is older than keep_days
 python3 launch.py audit                    who removed data, and when
 python3 launch.py keys make shop           a key for the HTTP API
 python3 launch.py users add ann owner      an account for the pages
+python3 launch.py model-server --port 8100 the base model and its adapters alone, for apps on other ports
+python3 launch.py deploy --apps 2          everything on one machine: Postgres, Chroma, model server, apps, nginx
 python3 launch.py test                     all checks and tests
 
 `--help` needs nothing installed: only the standard library is imported before a command runs.
@@ -30,7 +32,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
@@ -38,12 +40,13 @@ from typing import IO, TYPE_CHECKING, Any
 
 from app.access.command import add_arguments as add_account_arguments
 from app.api.keys_command import add_key_arguments
-from composition import compose
+from composition import compose, served_model
 from core.errors import DuodeskError, SettingsError
 from core.ports import free_port
 from core.settings import ROOT, Settings, load_settings
 from core.training import RunKind
 from core.types import ARM_NAMES
+from deploy.command import add_arguments as add_deployment_arguments
 from finetune.command import add_arguments as add_training_arguments
 from study.command import add_study_arguments
 from study.score_command import add_score_arguments
@@ -82,7 +85,7 @@ def serve(settings: Settings, _: argparse.Namespace) -> int:
         print(f"Duodesk is ready: {address} (Ctrl+C ends it)", flush=True)
         warm_up(parts)
 
-    doorway.serve(prepare, settings.company, settings.host, port)
+    doorway.serve(prepare, settings.company, settings.host, port, settings.trusted_proxy)
     return 0
 
 
@@ -108,17 +111,18 @@ def warm_up(parts: Parts) -> None:
     Then removes what is too old to be kept."""
     from core.redaction import RedactingStore
 
-    try:
-        index_knowledge(parts)
-        parts.model.load()
-        # The first search imports and loads the embedding model; no customer should wait for that.
-        parts.retriever.search("warm up", 1)
-        if isinstance(parts.store, RedactingStore):
-            parts.store.own()  # nor for a look at all documents
-        if parts.settings.keep_days:
-            parts.forgetting.purge(parts.settings.keep_days, "the start")
-    except DuodeskError as error:
-        print(error, file=sys.stderr, flush=True)
+    steps: list[Callable[[], object]] = [lambda: index_knowledge(parts), parts.model.load]
+    # The first search imports and loads the embedding model; no customer should wait for that.
+    steps.append(lambda: parts.retriever.search("warm up", 1))
+    if isinstance(parts.store, RedactingStore):
+        steps.append(parts.store.own)  # nor for a look at all documents
+    if parts.settings.keep_days:
+        steps.append(lambda: parts.forgetting.purge(parts.settings.keep_days, "the start"))
+    for step in steps:  # one server that is gone must not keep the others from being used
+        try:
+            step()
+        except DuodeskError as error:
+            print(error, file=sys.stderr, flush=True)
 
 
 def index_knowledge(parts: Parts) -> None:
@@ -226,6 +230,20 @@ def audit(settings: Settings, _: argparse.Namespace) -> int:
     return 0
 
 
+def model_server(settings: Settings, _: argparse.Namespace) -> int:
+    """Serves the base model and its adapters over OpenAI's API, apart from the app; see docs/deployment.md."""
+    from app.model_server.command import run
+
+    return run(served_model(settings), settings)
+
+
+def deploy(settings: Settings, options: argparse.Namespace) -> int:
+    """Runs Postgres, a Chroma server, the model server, app processes and nginx, until Ctrl+C; docs/deployment.md."""
+    from deploy.command import run
+
+    return run(settings, options)
+
+
 def keys(settings: Settings, options: argparse.Namespace) -> int:
     """Keys for the HTTP API: makes, lists and revokes them. One that is revoked is refused at once, everywhere."""
     from app.api.keys_command import run_keys
@@ -297,6 +315,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     purging.add_argument("--studies", action="store_true", help="also studies that are as old, with their ratings")
     command(audit, "audit")
     add_key_arguments(command(keys, "keys"), shared)
+    command(model_server, "model-server")
+    add_deployment_arguments(command(deploy, "deploy"))
     testing = command(test, "test")
     testing.add_argument("pytest", nargs=argparse.REMAINDER, help="arguments for pytest")
     return parser.parse_args(argv)

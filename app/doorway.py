@@ -14,7 +14,10 @@ import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import uvicorn
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -30,11 +33,15 @@ class Doorway:
     """An ASGI application that stands in for the site until `prepare` has built it and called `open`.
 
     `prepare` runs in a thread of its own and gets this doorway. If it fails before it has called `open`, its error
-    is in `error` and `stop` is called, which is to end the server.
+    is in `error` and `stop` is called, which is to end the server. Behind a proxy nobody is let in before: it passes
+    by whoever does not listen yet.
     """
 
-    def __init__(self, prepare: Callable[[Doorway], None], company: str, stop: Callable[[], None]) -> None:
+    def __init__(
+        self, prepare: Callable[[Doorway], None], company: str, stop: Callable[[], None], behind_proxy: bool = False
+    ) -> None:
         self.company = company
+        self.behind_proxy = behind_proxy
         self.error: BaseException | None = None
         self._prepare = prepare
         self._stop = stop
@@ -89,19 +96,23 @@ class Doorway:
         """The server's life: the start is over at once; the site lives from when it is built until the server ends."""
         await receive()
         self._loop = asyncio.get_running_loop()
-        self._built: asyncio.Future[Asgi] = self._loop.create_future()
+        self._built: asyncio.Future[Asgi | None] = self._loop.create_future()
         threading.Thread(target=self._run, name="prepare", daemon=True).start()
-        await send({"type": "lifespan.startup.complete"})
+        if not self.behind_proxy:
+            await send({"type": "lifespan.startup.complete"})
         ending: asyncio.Future[Message] = asyncio.ensure_future(receive())
         either: list[asyncio.Future[Any]] = [ending, self._built]
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if self._built.done():
-            await self._live(self._built.result(), scope, ending)
+        if self._built.done() and (site := self._built.result()):
+            await self._live(site, scope, ending, send)
+        if self.error and self.behind_proxy:
+            await send({"type": "lifespan.startup.failed", "message": ""})
+            return
         await ending
         self._closed = True
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _live(self, site: Asgi, scope: Message, ending: asyncio.Future[Message]) -> None:
+    async def _live(self, site: Asgi, scope: Message, ending: asyncio.Future[Message], send: Send) -> None:
         """Runs the site's own lifespan, all of it in one task, as task groups in it require."""
         told = False
 
@@ -116,6 +127,8 @@ class Doorway:
             if message["type"] == "lifespan.startup.complete":
                 self._site = site
                 self._opened.set()
+                if self.behind_proxy:
+                    await send({"type": "lifespan.startup.complete"})
 
         try:
             await site(scope, tell_site, hear_site)
@@ -133,10 +146,16 @@ class Doorway:
     def _fail(self, error: BaseException) -> None:
         self.error = error
         self._stop()
+        if self.behind_proxy and not self._built.done():  # else the server waits for it before it ends
+            self._loop.call_soon_threadsafe(self._built.set_result, None)
 
 
-def serve(prepare: Callable[[Doorway], None], company: str, host: str, port: int) -> None:
-    """Serves until Ctrl+C, which is a KeyboardInterrupt. Raises what `prepare` raised before it opened the site."""
+def serve(prepare: Callable[[Doorway], None], company: str, host: str, port: int, trusted_proxy: str = "") -> None:
+    """Serves until Ctrl+C, which is a KeyboardInterrupt. Raises what `prepare` raised before it opened the site.
+
+    What a request says about the client's address and about https is believed if it comes from `trusted_proxy`, some
+    addresses or networks with commas between, and from nobody else.
+    """
     import uvicorn
 
     class Server(uvicorn.Server):
@@ -148,9 +167,24 @@ def serve(prepare: Callable[[Doorway], None], company: str, host: str, port: int
     def stop() -> None:
         server.should_exit = True
 
-    doorway = Doorway(prepare, company, stop)
-    config = uvicorn.Config(doorway, host=host, port=port, log_level="warning", timeout_graceful_shutdown=FAREWELL_S)
+    doorway = Doorway(prepare, company, stop, bool(trusted_proxy))
+    config = server_config(doorway, host, port, trusted_proxy)
     server = Server(config)
     server.run()
     if doorway.error:
         raise doorway.error
+
+
+def server_config(site: Asgi, host: str, port: int, trusted_proxy: str) -> uvicorn.Config:
+    """Left to itself, uvicorn would believe every program on this machine."""
+    import uvicorn
+
+    return uvicorn.Config(
+        site,
+        host=host,
+        port=port,
+        log_level="warning",
+        timeout_graceful_shutdown=FAREWELL_S,
+        proxy_headers=bool(trusted_proxy),
+        forwarded_allow_ips=trusted_proxy,
+    )

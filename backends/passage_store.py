@@ -1,4 +1,4 @@
-"""The indexed passages on disk: a Chroma collection with their vectors, and the converted documents beside it."""
+"""The indexed passages: a Chroma collection with their vectors, and the converted documents in a folder beside it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from core.errors import DocumentError
-from core.types import Passage, new_id
+from backends.index_place import COLLECTION, Place
+from core.errors import DocumentError, DuodeskError
+from core.types import Passage
 
 if TYPE_CHECKING:
     from chromadb.api.collection_configuration import CreateHNSWConfiguration
     from langchain_chroma import Chroma
     from langchain_core.embeddings import Embeddings
 
-COLLECTION = "passages"
 # Help centres have thousands of passages, not millions: a denser graph than Chroma's default (16 neighbours,
 # 100 candidates) costs little here and finds practically what an exhaustive comparison finds.
 HNSW: CreateHNSWConfiguration = {
@@ -55,15 +55,16 @@ class Stored(NamedTuple):
 class PassageStore:
     """Opened with the first use. One writer at a time (`writing`), any number of readers; one object a process.
 
-    `embedding` gives the vectors: MiniLM by default, loaded with its first use. It must always be the same for
-    one folder, and safe for threads.
+    `folder` holds the converted documents and the writers' lock, whatever the `place` of the passages. `embedding`
+    gives the vectors: MiniLM by default, loaded with its first use. It must always be the same for one index, and safe
+    for threads.
     """
 
-    def __init__(self, folder: Path, embedding: Embeddings | None = None) -> None:
+    def __init__(self, folder: Path, place: Place, embedding: Embeddings | None = None) -> None:
         self.folder = folder
+        self.place = place
         self._given = embedding
         self._lock = threading.Lock()
-        self._client: Any = None
         self._opened: Chroma | None = None
         self._collection: Any = None
         self._opened_at = ""
@@ -71,11 +72,8 @@ class PassageStore:
 
     @property
     def stamp(self) -> str:
-        """Changes after every `writing`, also another process's; empty before the first."""
-        try:
-            return (self.folder / "stamp").read_text(encoding="ascii")
-        except FileNotFoundError:
-            return ""
+        """Changes after every `writing`, also another process's; empty before the first. Raises DocumentError."""
+        return self.place.stamp
 
     @contextmanager
     def writing(self) -> Iterator[Stored]:
@@ -83,12 +81,11 @@ class PassageStore:
 
         Yields what is stored at the beginning. Raises DocumentError.
         """
-        from chromadb.errors import ChromaError
         from filelock import FileLock
 
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.folder / ".lock"):
+            with FileLock(self.folder / ".lock"), self._asking():
                 with self._lock:
                     self._opened = None  # a killed writer leaves no stamp: never write on top of an old state
                     self._fresh()
@@ -99,19 +96,13 @@ class PassageStore:
                 finally:
                     self._known = {}
                     with self._lock:
-                        self._opened_at = self._new_stamp()
-        except (OSError, ChromaError) as error:
+                        self._opened_at = self.place.renew_stamp()
+        except OSError as error:
             raise DocumentError(f"The index in {self.folder} cannot be written: {error}.") from error
-
-    def _new_stamp(self) -> str:
-        stamp, new = new_id(), self.folder / "stamp.new"
-        new.write_text(stamp, encoding="ascii")
-        new.replace(self.folder / "stamp")
-        return stamp
 
     def read(self) -> Stored:
         """Everything, as it is now."""
-        if not (self.folder / "chroma").exists():
+        if self.place.empty:
             return Stored([], {})
         rows = sorted(self._rows(), key=lambda row: (row[2]["source"], row[2]["start"]))
         passages: list[Passage] = []
@@ -127,7 +118,7 @@ class PassageStore:
         rows: dict[str, tuple[str, str, dict[str, Any]]] = {}
         offset = 0
         while True:
-            with self._lock:
+            with self._lock, self._asking():
                 page = self._fresh().get(include=["documents", "metadatas"], limit=READ, offset=offset)
             for row in zip(page["ids"], page["documents"], page["metadatas"], strict=True):
                 rows[row[0]] = row
@@ -138,7 +129,7 @@ class PassageStore:
     def nearest(self, text: str, n: int) -> list[str]:
         """The identifiers of the n passages nearest in meaning, best first."""
         vector = self._embedding.embed_query(text)
-        with self._lock:
+        with self._lock, self._asking():
             self._fresh()
             found = self._collection.query(query_embeddings=[vector], n_results=n, include=[])
         return [str(identity) for identity in found["ids"][0]]
@@ -230,37 +221,42 @@ class PassageStore:
         return self.folder / "documents" / f"{name}-{content}.md"
 
     def _fresh(self) -> Chroma:
-        """The collection, opened anew when another process has written: Chroma itself would go on searching the
-        vectors it holds in memory (chroma-core/chroma#3792). Readers and `writing` hold `_lock` for this; while
-        we write, no other process does, so that single writes need not.
+        """The collection, opened anew when another process has written, see `Place.connect`. Readers and `writing` hold
+        `_lock` for this; while we write, no other process does, so that single writes need not.
         """
         if self._opened is None or self._opened_at != self.stamp:
-            if self._client is not None:
-                self._client.close()
             stamp, self._opened = self.stamp, None
             self._opened, self._opened_at = self._open(), stamp
         return self._opened
 
     def _open(self) -> Chroma:
-        import chromadb
         from langchain_chroma import Chroma
 
         from backends.vector_reuse import ReusingEmbeddings
 
         embedding = ReusingEmbeddings(self._embedding, self._stored_vectors)
         try:
-            self._client = chromadb.PersistentClient(
-                str(self.folder / "chroma"), chromadb.Settings(anonymized_telemetry=False)
-            )
-            opened = Chroma(COLLECTION, embedding, client=self._client, collection_configuration={"hnsw": HNSW})
+            client = self.place.connect()
+            opened = Chroma(COLLECTION, embedding, client=client, collection_configuration={"hnsw": HNSW})
             # For searches: LangChain would read every passage found, with all that is known of it.
-            self._collection = self._client.get_collection(COLLECTION, embedding_function=None)
+            self._collection = client.get_collection(COLLECTION, embedding_function=None)
             return opened
+        except DuodeskError:
+            raise
         except Exception as error:  # Chroma raises its own, SQLite's and the system's types here
-            raise DocumentError(
-                f"The index in {self.folder} cannot be opened ({type(error).__name__}: {error}); "
-                "remove that folder and index the documents again."
-            ) from error
+            raise self.place.failed(error) from error
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Around what asks Chroma. Raises DocumentError; the next one opens the collection anew."""
+        import httpx
+        from chromadb.errors import ChromaError
+
+        try:
+            yield
+        except (ChromaError, httpx.TransportError) as error:
+            self._opened = None
+            raise self.place.failed(error) from error
 
 
 def searched_text(passage: Passage) -> str:

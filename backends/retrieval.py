@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backends.index_place import FolderPlace, ServerPlace
 from backends.ingest import SourceFile, content_hash, convert, cut, find_files, read_bytes
 from backends.keywords import KeywordIndex
 from backends.passage_store import PassageStore, Stored, StoredFile, searched_text
@@ -45,16 +46,19 @@ class _Snapshot:
 
 
 class HybridRetriever:
-    """Implements core.protocols.Retriever over an index in `folder`. Safe for threads; several processes may share it.
+    """Implements core.protocols.Retriever over an index in `folder`, or over one whose passages are on the Chroma
+    server `url` and whose documents are in `folder`. Safe for threads; several processes may share it.
 
     Making one costs nothing: the index is opened with the first use, the embedding model with the first
     search. Raises DocumentError when the index cannot be opened, ModelNotFound without the embedding model.
     `embedding` takes the place of that model; see PassageStore.
     """
 
-    def __init__(self, folder: Path, chunk_chars: int = 700, embedding: Embeddings | None = None) -> None:
+    def __init__(
+        self, folder: Path, chunk_chars: int = 700, embedding: Embeddings | None = None, url: str = ""
+    ) -> None:
         self.chunk_chars = chunk_chars
-        self._store = PassageStore(folder, embedding)
+        self._store = PassageStore(folder, ServerPlace(url) if url else FolderPlace(folder), embedding)
         self._loading = threading.Lock()
         self._snapshot: _Snapshot | None = None
         self._writing = False

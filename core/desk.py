@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 
-from core.errors import Busy, DuodeskError, InvalidMessage, UnknownChat
+from core.errors import Busy, DuodeskError, InvalidMessage, UnknownChat, kind_of
 from core.protocols import Backend, Store
 from core.types import Answer, ArmSpec, Chat, Decoding, Exchange, Lane, Question, Thumb, Turn, new_id, now
 
@@ -170,7 +170,7 @@ class Desk:
             answer = dataclasses.replace(answer, outcome="stopped", reason="")
             raise
         except DuodeskError as error:
-            answer = dataclasses.replace(answer, error=str(error), reason=type(error).__name__)
+            answer = dataclasses.replace(answer, error=str(error), reason=kind_of(error))
         except Exception:
             log.exception("the answer %s failed", answer.id)
             answer = dataclasses.replace(

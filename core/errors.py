@@ -7,6 +7,11 @@ class DuodeskError(Exception):
     """The root; `str(error)` is fit to be shown."""
 
 
+def kind_of(error: DuodeskError) -> str:
+    """The class of this tree that an error belongs to, by name: rooms have finer ones of their own."""
+    return next(known.__name__ for known in type(error).__mro__ if known.__module__ == __name__)
+
+
 class SettingsError(DuodeskError):
     """The settings file, an environment variable or a flag cannot be used."""
 
@@ -117,6 +122,10 @@ class SignInError(AccountError):
 
 class TrainingError(DuodeskError):
     """An adapter cannot be trained: bad transcripts, or the training failed."""
+
+
+class DeploymentError(DuodeskError):
+    """A process of the deployment cannot be started, or ends."""
 
 
 class QuestionsError(DuodeskError):

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from core.errors import SettingsError
 from core.settings import Settings, read_toml
 
-Kind = Literal["openai", "vllm", "sglang"]
+Kind = Literal["openai", "vllm", "sglang", "duodesk"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
@@ -41,11 +41,11 @@ class Server:
     """A server that speaks OpenAI's chat completions, and which of its models answers.
 
     `url` ends before /chat/completions, mostly in /v1. `kind` says what it knows beyond OpenAI's own interface; Ollama,
-    llama.cpp's server and `transformers serve` are openai. `key_env` names the environment variable that holds the key;
-    the key itself is in no file. `timeout_s` is the longest wait for the next piece of an answer. `context` is how many
-    tokens prompt and answer may have together; 0: as many as the server tells. `adapters` is where the server (vllm)
-    sees the folder of adapters; empty: where it is here. `served_adapters` maps an adapter's name to the model name
-    under which the server has it already.
+    llama.cpp's server and `transformers serve` are openai, `launch.py model-server` is duodesk. `key_env` names the
+    environment variable that holds the key; the key itself is in no file. `timeout_s` is the longest wait for the next
+    piece of an answer. `context` is how many tokens prompt and answer may have together; 0: as many as the server
+    tells. `adapters` is where the server (vllm, duodesk) sees the folder of adapters; empty: where it is here.
+    `served_adapters` maps an adapter's name to the model name under which the server has it already.
     """
 
     name: str
@@ -57,6 +57,11 @@ class Server:
     context: int = 0
     adapters: str = ""
     served_adapters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def loads_adapters(self) -> bool:
+        """Whether adapters are loaded onto it while it runs, by vLLM's calls; such servers count tokens too."""
+        return self.kind in ("vllm", "duodesk")
 
     def key(self, environ: Mapping[str, str] = os.environ) -> str:
         """The key to send, empty for none. Raises SettingsError when its variable is not set."""
@@ -101,7 +106,9 @@ def _server(name: str, table: Any, file: Path) -> Server:
 
 def _check(server: Server, where: str) -> None:
     if server.kind not in get_args(Kind):
-        raise SettingsError(f"The setting 'kind' in {where} must be openai, vllm or sglang, but is '{server.kind}'.")
+        raise SettingsError(
+            f"The setting 'kind' in {where} must be openai, vllm, sglang or duodesk, but is '{server.kind}'."
+        )
     address = urlsplit(server.url)
     if address.scheme not in ("http", "https") or not address.hostname or address.query or address.fragment:
         raise SettingsError(f"The setting 'url' in {where} must be like http://host:8000/v1, but is '{server.url}'.")
@@ -113,8 +120,8 @@ def _check(server: Server, where: str) -> None:
         raise SettingsError(f"In {where}, timeout_s must lie between 0 and 3600 and context between 0 and 10 million.")
     if not all(isinstance(served, str) and served for served in server.served_adapters.values()):
         raise SettingsError(f"In {where}, served_adapters must give the server's name of each adapter, in quotes.")
-    if server.adapters and server.kind != "vllm":
+    if server.adapters and not server.loads_adapters:
         raise SettingsError(
-            f"In {where}, `adapters` is for servers that load adapters themselves, of kind vllm; for others name what "
-            "they serve in served_adapters."
+            f"In {where}, `adapters` is for servers that load adapters themselves, of kind vllm or duodesk; for others "
+            "name what they serve in served_adapters."
         )

@@ -11,8 +11,10 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from core.errors import SettingsError
 
@@ -34,6 +36,9 @@ class Settings:
     data: str = setting("data", "folder for the database, the index, template versions and logs")
     database: str = setting(
         "", "database URL, e.g. postgresql://user:password@host/name; empty: SQLite in the data folder"
+    )
+    index: str = setting(
+        "", "Chroma server that keeps the index, e.g. http://127.0.0.1:8000; empty: files in the data folder"
     )
     model: str = setting("models/embedded", "base model: a folder, or a hub id such as Qwen/Qwen3-0.6B")
     engine: str = setting(
@@ -65,6 +70,11 @@ class Settings:
         "auto",
         "who may open the pages: auto (on this machine anybody, on other addresses accounts), on (accounts), "
         "insecure (anybody, everywhere)",
+    )
+    trusted_proxy: str = setting(
+        "",
+        "addresses of the proxy in front, e.g. 127.0.0.1: what it says of a visitor's address and of https is "
+        "believed; empty: nobody is",
     )
     company: str = setting("Velomoor", "company name that templates put in for {company}")
     redaction: str = setting("on", "whether personal data is replaced before anything is stored or logged: on or off")
@@ -169,6 +179,15 @@ def _check_ranges(settings: Settings) -> None:
         value = getattr(settings, name)
         if not low <= value <= high:
             raise SettingsError(f"The setting '{name}' must be between {low} and {high}, but is {value}.")
+    if settings.index and not _is_address(settings.index):
+        raise SettingsError(f"The setting 'index' must be like http://host:8000, but is '{settings.index}'.")
+    try:
+        [ip_network(address.strip()) for address in settings.trusted_proxy.split(",") if settings.trusted_proxy]
+    except ValueError:
+        raise SettingsError(
+            "The setting 'trusted_proxy' must hold addresses such as 127.0.0.1 or 10.0.0.0/8, with commas between, but "
+            f"is '{settings.trusted_proxy}'."
+        ) from None
     for name, choices in (
         ("device", ("auto", "cpu", "cuda")),
         ("engine", ("auto", "onnxruntime", "torch")),
@@ -180,3 +199,14 @@ def _check_ranges(settings: Settings) -> None:
             raise SettingsError(
                 f"The setting '{name}' must be {', '.join(choices[:-1])} or {choices[-1]}, but is '{value}'."
             )
+
+
+def _is_address(text: str) -> bool:
+    """Whether this is the address of a server, without a path."""
+    try:
+        address = urlsplit(text)
+        return bool(address.scheme in ("http", "https") and address.hostname and address.port != 0) and not (
+            address.path.strip("/") or address.query or address.fragment or address.username
+        )
+    except ValueError:
+        return False

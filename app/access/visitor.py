@@ -20,6 +20,8 @@ class VisitorCookie:
             await self.app(scope, receive, send)
             return
         cookie = f"{OWNER_COOKIE}={secrets.token_hex(16)}; Path=/; Max-Age={FIVE_YEARS_S}; HttpOnly; SameSite=Lax"
+        if scope["scheme"] == "https":
+            cookie += "; Secure"
 
         async def send_with_cookie(message) -> None:
             if message["type"] == "http.response.start":

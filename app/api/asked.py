@@ -184,6 +184,11 @@ class ChatRequest(Strict):
         return self.max_completion_tokens or self.max_tokens
 
     @property
+    def counts_chunks(self) -> bool:
+        """Whether each chunk of a stream is to carry the token counts."""
+        return False
+
+    @property
     def turns(self) -> tuple[Turn, ...]:
         """The conversation. Messages sent in a row by one side become one message."""
         joined: list[Turn] = []

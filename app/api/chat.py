@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import Generator
 from typing import Any
 
-from anyio import CancelScope, CapacityLimiter
-from anyio.to_thread import run_sync
+from anyio import CapacityLimiter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.arms import Arms
 from app.api.asked import ChatRequest
 from app.api.callers import Caller
-from app.api.errors import ApiError, failed_answer
-from app.api.replies import Gone, Told, whole
-from app.api.stream import EventStream, events
+from app.api.errors import ApiError
+from app.api.growing import reply
+from app.api.replies import Told
 from core.parts import Parts
 from core.types import ArmSpec, Decoding
 
-GONE = 499  # nginx's own status for a caller who hung up; only the metrics see it
 SMALLEST_TOP_P = 0.01  # as in templates; OpenAI takes 0 for the likeliest token alone
 
 
@@ -37,11 +35,7 @@ class ChatCompletions:
 
     async def answer(self, asked: ChatRequest, request: Request, caller: Caller) -> Response:
         """The whole answer, or its stream. A caller who hangs up stops it. Raises ApiError, DuodeskError."""
-        growing = self._grow(self._steps(asked, caller), request)
-        try:
-            return await (_streamed if asked.stream else _whole)(asked, growing)
-        except Gone:
-            return Response(status_code=GONE)
+        return await reply(asked, self._steps(asked, caller), request, self.threads)
 
     def _steps(self, asked: ChatRequest, caller: Caller) -> Generator[Told, None, None]:
         """The growing answer, made by whoever takes its next step; nothing is stored before all is checked."""
@@ -53,7 +47,7 @@ class ChatCompletions:
         question = self.desk.take_conversation(caller.owner(asked.user), history, last.text, chat_id)
         with contextlib.closing(self.desk.answer(question, spec, decoding=decoding)) as answers:
             for answer in answers:
-                yield Told(question, answer)
+                yield Told(answer, question)
 
     def _decoding(self, asked: ChatRequest, spec: ArmSpec) -> Decoding:
         """The template's with what the caller wants otherwise. Raises ApiError."""
@@ -70,37 +64,3 @@ class ChatCompletions:
         }
         given = {name: value for name, value in wanted.items() if value is not None}
         return dataclasses.replace(self.templates.get(spec.template).decoding, **given)
-
-    async def _grow(self, steps: Generator[Told, None, None], request: Request) -> AsyncGenerator[Told, None]:
-        """Takes the steps in threads. Raises Gone when the caller hangs up; then, as at any end, the desk hears of it
-        at once and keeps what was written."""
-        try:
-            while (told := await run_sync(next, steps, None, limiter=self.threads)) is not None:
-                yield told
-                if await request.is_disconnected():
-                    raise Gone
-        finally:
-            with CancelScope(shield=True):
-                await run_sync(steps.close, limiter=self.threads)
-
-
-async def _whole(asked: ChatRequest, growing: AsyncGenerator[Told, None]) -> Response:
-    async with contextlib.aclosing(growing):
-        async for step in growing:
-            told = step
-    if told.answer.error:
-        raise failed_answer(told.answer)
-    return Response(whole(asked, told).model_dump_json(), media_type="application/json")
-
-
-async def _streamed(asked: ChatRequest, growing: AsyncGenerator[Told, None]) -> Response:
-    """Waits until the model is at work, since what fails before can still be told by the status."""
-    begun = []
-    async for told in growing:
-        begun.append(told)
-        if len(begun) == 2 or told.answer.error:
-            break
-    if told.answer.error:
-        await growing.aclose()
-        raise failed_answer(told.answer)
-    return EventStream(events(asked, begun, growing), growing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from app.api.asked import ChatRequest
 from app.api.wire import (
@@ -11,6 +12,7 @@ from app.api.wire import (
     ChatCompletionChunk,
     Choice,
     ChunkChoice,
+    Completion,
     Delta,
     Extension,
     Finish,
@@ -26,36 +28,40 @@ class Gone(Exception):
 
 @dataclass(frozen=True)
 class Told:
-    """An answer as far as it is written, with its question. Its outcome is only known at the end."""
+    """An answer as far as it is written, with its question; its outcome is only known at the end. The model server has
+    no arms, and no questions that are on record."""
 
-    question: Question
     answer: Answer
+    question: Question | None = None
 
 
-def whole(asked: ChatRequest, told: Told) -> ChatCompletion:
+def whole(asked: ChatRequest, told: Told) -> Completion:
     """A complete answer."""
     answer = told.answer
-    return ChatCompletion(
-        id=_id(answer),
-        created=int(answer.created_at.timestamp()),
-        model=asked.model,
-        choices=[Choice(message=Reply(content=answer.text), finish_reason=_finish(answer))],
-        usage=_usage(answer),
-        duodesk=_extension(told),
-    )
+    reply: dict[str, Any] = {
+        "id": _id(answer),
+        "created": int(answer.created_at.timestamp()),
+        "model": asked.model,
+        "choices": [Choice(message=Reply(content=answer.text), finish_reason=_finish(answer))],
+        "usage": _usage(answer),
+    }
+    extension = _extension(told)
+    return ChatCompletion(**reply, duodesk=extension) if extension else Completion(**reply)
 
 
 class Chunks:
     """The chunks of one stream, which share their id, moment and model."""
 
     def __init__(self, asked: ChatRequest, answer: Answer) -> None:
+        self._counts = asked.counts_chunks
         self._shared = {"id": _id(answer), "created": int(answer.created_at.timestamp()), "model": asked.model}
 
     def role(self) -> ChatCompletionChunk:
         return self._chunk(ChunkChoice(delta=Delta(role="assistant", content="")))
 
-    def text(self, text: str) -> ChatCompletionChunk:
-        return self._chunk(ChunkChoice(delta=Delta(content=text)))
+    def text(self, text: str, answer: Answer) -> ChatCompletionChunk:
+        chunk = self._chunk(ChunkChoice(delta=Delta(content=text)))
+        return chunk.model_copy(update={"usage": _usage(answer)}) if self._counts else chunk
 
     def end(self, told: Told) -> ChatCompletionChunk:
         choice = ChunkChoice(delta=Delta(), finish_reason=_finish(told.answer))
@@ -81,8 +87,10 @@ def _usage(answer: Answer) -> Usage:
     return Usage(prompt_tokens=read, completion_tokens=written, total_tokens=read + written)
 
 
-def _extension(told: Told) -> Extension:
+def _extension(told: Told) -> Extension | None:
     answer = told.answer
+    if told.question is None:
+        return None
     assert answer.arm  # known for every answer that did not fail
     return Extension(
         chat_id=told.question.chat_id,

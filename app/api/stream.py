@@ -37,7 +37,7 @@ async def events(
                 yield _event(Problems(error=failed_answer(told.answer).problem))
                 return
             if new := told.answer.text[shown:]:
-                yield _event(chunks.text(new))
+                yield _event(chunks.text(new, told.answer))
                 shown, spoke = len(told.answer.text), time.monotonic()
             elif time.monotonic() - spoke > SILENCE_S:
                 yield STILL_HERE

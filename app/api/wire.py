@@ -59,13 +59,18 @@ class Choice(BaseModel):
     logprobs: None = None
 
 
-class ChatCompletion(BaseModel):
+class Completion(BaseModel):
+    """An answer in OpenAI's format alone, as the model server gives it."""
+
     id: str
     object: Literal["chat.completion"] = "chat.completion"
     created: int
     model: str
     choices: list[Choice]
     usage: Usage
+
+
+class ChatCompletion(Completion):
     duodesk: Extension
 
 

@@ -10,6 +10,7 @@ import contextlib
 import queue
 import threading
 from collections.abc import AsyncGenerator, Coroutine, Generator
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -25,7 +26,11 @@ class Background:
 
     def result(self, work: Coroutine[Any, Any, T]) -> T:
         """What the coroutine returns. Raises what it raises."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        return self.start(work).result()
+
+    def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Does not wait for it."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def iterate(self, items: AsyncGenerator[T, None], heartbeat_s: float) -> Generator[T | None, None, None]:
         """The items as they come, and None whenever none came for `heartbeat_s`: a generator can only be closed between

@@ -18,6 +18,7 @@ class Breaker:
 
     def __init__(self, failures: int = 5, pause_s: float = 15.0, clock: Callable[[], float] = time.monotonic) -> None:
         self.problem = ""  # the last failure in words, empty after a success
+        self.ill = False  # whether the last reply was a failure, or none came
         self._allowed = failures
         self._pause_s = pause_s
         self._clock = clock
@@ -35,13 +36,16 @@ class Breaker:
 
     def failed(self, problem: str) -> None:
         self.problem = problem
+        self.ill = True
         self._failed += 1
         self._open_until = self._clock() + self._pause_s
 
     def alive(self) -> None:
         """The server replied, which is not yet an answer to a customer: the next request is let through to try."""
         self._open_until = 0.0
+        self.ill = False
 
     def succeeded(self) -> None:
         self.problem = ""
+        self.ill = False
         self._failed = 0

@@ -162,9 +162,8 @@ class Client:
             "stream": True,
             "stream_options": {"include_usage": True},
         }
-        kind = self.server.kind
         if decoding.repetition_penalty != 1:
-            if kind == "openai":
+            if self.server.kind == "openai":
                 raise Failure(
                     self.server,
                     "has no repetition_penalty",
@@ -173,7 +172,7 @@ class Client:
                     ill=False,
                 )
             body["extra_body"] = {"repetition_penalty": decoding.repetition_penalty}
-        if kind == "vllm":
+        if self.server.loads_adapters:
             body["stream_options"]["continuous_usage_stats"] = True  # so that a stopped answer has its counts
         return body
 

@@ -105,7 +105,7 @@ def broken_off(server: Server, error: Exception) -> Failure:
 def left_alone(server: Server, problem: str, wait_s: float) -> Failure:
     """What is said while the circuit breaker is open; `problem` is the last failure's reason."""
     reason = f"is left alone for now, since it failed several times in a row (last: it {problem})"
-    return Failure(server, reason, f"it is asked again in {wait_s:.0f} s, and other arms answer meanwhile")
+    return Failure(server, reason, f"it is asked again in {wait_s:.0f} s, and arms elsewhere answer meanwhile")
 
 
 def _unreached(server: Server, error: openai.APIConnectionError) -> Failure:

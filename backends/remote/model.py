@@ -8,33 +8,29 @@ import json
 import math
 import time
 from collections.abc import AsyncGenerator, Generator, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
 from backends.adapter_folder import AdapterFolder
-from backends.chat_model import EngineChatModels
 from backends.folders import folder_hash
 from backends.remote.background import Background
 from backends.remote.breaker import Breaker
 from backends.remote.client import Client
 from backends.remote.failures import Failure
-from core.errors import ServerError, UnknownAdapter
+from core.errors import DuodeskError, ServerError, UnknownAdapter
 from core.servers import Server
 from core.types import Decoding, Piece, Queue, Turn
 
 HEARTBEAT_S = 0.2
+LOOK_S = 5.0
 CARD_S = 30.0  # how long what a server tells about its model is believed
 BYTES_A_TOKEN, TOKENS_A_TURN = 3, 8  # more tokens than most tokenizers and chat templates make of a text
 
 
-def remote_models(server: Server, adapters: AdapterFolder) -> EngineChatModels:
-    """What an arm on this server answers with. Make it once a server and keep it: it knows which adapters are loaded,
-    and when the server is better left alone."""
-    return EngineChatModels(RemoteModel(server, adapters))
-
-
 class RemoteModel:
-    """Implements core.protocols.Model, and what EngineChatModels needs beside it. Constructing is free.
+    """Implements core.protocols.Model, and what EngineChatModels needs beside it. Constructing is free. Make
+    one for a server and keep it: it knows which adapters are loaded, and when the server is better left alone.
 
     On vLLM the adapters here are loaded onto the server when they are first asked for, under a name that holds their
     hash, so that an adapter that has changed is another one there too. On other servers an adapter is a model that the
@@ -42,8 +38,9 @@ class RemoteModel:
 
     What answered is on record as kind, address and name of the model, and as a hash of what the server tells about it:
     its id, where it was loaded from, how much it reads, and its size. This cannot show that the weights behind a name
-    are still the same, nor in which precision they run, nor that the server's copy of an adapter's folder is the one
-    here, nor that an adapter was trained on this very model: vLLM refuses only what does not fit its shapes.
+    are still the same (but for our own server, which tells their hash), nor in which precision they run, nor that the
+    server's copy of an adapter's folder is the one here, nor that an adapter was trained on this very model: vLLM
+    refuses only what does not fit its shapes.
     """
 
     def __init__(self, server: Server, adapters: AdapterFolder, breaker: Breaker | None = None) -> None:
@@ -53,6 +50,8 @@ class RemoteModel:
         self._background = Background()
         self._cards: dict[str, tuple[float, dict[str, Any]]] = {}  # by model: when it was told, and what
         self._loaded: dict[str, str] = {}  # by adapter: its name on the server
+        self._looked_at = -math.inf
+        self._looking: Future[None] | None = None
 
     @property
     def name(self) -> str:
@@ -64,16 +63,27 @@ class RemoteModel:
 
     @property
     def state(self) -> str:
-        if problem := self.client.breaker.problem:
-            return f"failed: {problem}"
+        """As of a few seconds ago: who asks also has the server looked at, so that one that is gone or back is known
+        before it is asked for an answer."""
+        looking = self._looking is not None and not self._looking.done()
+        if not looking and time.monotonic() - self._looked_at > LOOK_S:
+            self._looked_at = time.monotonic()
+            self._looking = self._background.start(self._look())
+        if self.client.breaker.ill:
+            return f"failed: {self.client.breaker.problem}"
         return "ready" if self._cards else "not loaded"
+
+    async def _look(self) -> None:
+        with contextlib.suppress(DuodeskError):
+            card = await self.client.card(self.server.model)
+            self._cards[self.server.model] = time.monotonic(), card
 
     def load(self) -> None:
         """Asks the server for its model. Raises ServerError."""
         self._card(self.server.model)
 
     def adapters(self) -> list[str]:
-        here = self.adapter_folder.names() if self.server.kind == "vllm" else []
+        here = self.adapter_folder.names() if self.server.loads_adapters else []
         return sorted({*here, *self.server.served_adapters})
 
     def adapter_hash(self, adapter: str) -> str:
@@ -83,7 +93,7 @@ class RemoteModel:
         """
         if served := self.server.served_adapters.get(adapter):
             return self._hash(served)
-        if self.server.kind != "vllm":
+        if not self.server.loads_adapters:
             there = ", ".join(self.adapters()) or "none"
             raise UnknownAdapter(
                 f"The model server '{self.server.name}' loads no adapters, so that '{adapter}' cannot be used on it; "
@@ -112,7 +122,7 @@ class RemoteModel:
 
     def count(self, messages: Sequence[Turn]) -> int:
         """The tokens of a prompt: exact from vLLM, which counts on request, else estimated, rather too high."""
-        if self.server.kind == "vllm":
+        if self.server.loads_adapters:
             exact = self._background.result(self.client.count(self.server.model, messages))
             if exact is not None:
                 return exact
@@ -171,6 +181,7 @@ class RemoteModel:
         size = card["meta"] if isinstance(card.get("meta"), dict) else {}  # of llama.cpp
         told = [self.server.kind, self.server.url, model, card.get("root"), card.get("max_model_len")]
         told += [size.get("n_params"), size.get("size")]
+        told += [card["hash"]] if card.get("hash") else []  # of the weights: our own server tells it
         return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:12]
 
     def _card(self, model: str) -> dict[str, Any]:

@@ -1,5 +1,5 @@
-"""A tiny model with adapters; a model server; a PostgreSQL server: that of DUODESK_TEST_POSTGRES, else our own for the
-session."""
+"""A tiny model with adapters; a model server; a Chroma server; a PostgreSQL server: that of DUODESK_TEST_POSTGRES, else
+our own for the session."""
 
 from __future__ import annotations
 
@@ -65,6 +65,38 @@ def model_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}/v1"
         finally:
             server.terminate()
+
+
+class ChromaServer:
+    """`chroma run` on a folder, which may be stopped and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        command = [str(Path(sys.executable).with_name("chroma")), "run", "--path", str(self.folder)]
+        command += ["--host", "127.0.0.1", "--port", str(self.port)]
+        environ = os.environ | {"RUST_LOG": "warn"}
+        with self.folder.with_suffix(".log").open("a") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environ)
+        deadline = time.monotonic() + 30
+        while not _answers(f"{self.url}/api/v2/heartbeat"):
+            assert self._process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def chroma_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChromaServer]:
+    server = ChromaServer(tmp_path_factory.mktemp("chroma") / "data")
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")

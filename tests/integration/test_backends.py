@@ -7,7 +7,7 @@ from backends.chain import Chain
 from backends.chat_model import EngineChatModels, SingleChatModel
 from backends.engine.model import LocalModel
 from backends.folders import folder_hash
-from backends.remote.model import remote_models
+from backends.remote.model import RemoteModel
 from backends.retrieval import HybridRetriever
 from backends.templates import TemplateLibrary
 from core.errors import AdapterMismatch, PromptTooLong, UnknownAdapter, UnknownArm, UnknownTemplate
@@ -52,9 +52,8 @@ def remote(folder, engine, model_server):
     """The engine's model on a server that has the adapter as a model of its own."""
     merged = merge(engine.folder, engine.adapter_folder.path("velomoor"), folder / "merged")
     served = {"velomoor": str(merged)}
-    return remote_models(
-        Server("test", model_server, str(engine.folder), served_adapters=served), engine.adapter_folder
-    )
+    server = Server("test", model_server, str(engine.folder), served_adapters=served)
+    return EngineChatModels(RemoteModel(server, engine.adapter_folder))
 
 
 @pytest.fixture(scope="module", params=["engine", "remote", "langchain"])

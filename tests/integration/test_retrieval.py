@@ -1,4 +1,5 @@
-"""The real index: Chroma on disk, the real embedding model, BM25, and nothing of it on the network."""
+"""The real index, in a folder and on a Chroma server: the real embedding model, BM25, and nothing of it on the network
+but the server that it is on."""
 
 import shutil
 import socket
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from backends import embedding
+from backends.index_place import ServerPlace
 from backends.retrieval import HybridRetriever, fuse
 from core.errors import DocumentError, ModelNotFound, UnknownDocument
 
@@ -22,13 +24,19 @@ GOOD = ["delivery.pdf", "guarantee.docx", "opening-hours.md", "returns.html", "s
 def no_network(monkeypatch):
     """Refuses every connection and fails the test for the attempt, also for one made in a background thread."""
     attempts: list[object] = []
+    connect, getaddrinfo = socket.socket.connect, socket.getaddrinfo
 
-    def refuse(*arguments):
-        attempts.append(arguments)
-        raise OSError("no network in this test")
+    def refuse_others(call, place):
+        def guarded(*arguments, **named):
+            if (arguments[place][0] if isinstance(arguments[place], tuple) else arguments[place]) == "127.0.0.1":
+                return call(*arguments, **named)
+            attempts.append(arguments)
+            raise OSError("no network in this test")
 
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+        return guarded
+
+    monkeypatch.setattr(socket.socket, "connect", refuse_others(connect, 1))
+    monkeypatch.setattr(socket, "getaddrinfo", refuse_others(getaddrinfo, 0))
     yield
     assert attempts == []
 
@@ -39,15 +47,30 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(DOCUMENTS, tmp_path / "documents"))
 
 
+BOTH = pytest.mark.parametrize("retriever", ["folder", "server"], indirect=True)  # what depends on where it is kept
+
+
 @pytest.fixture
-def retriever(tmp_path: Path) -> HybridRetriever:
-    return HybridRetriever(tmp_path / "index")
+def retriever(tmp_path: Path, request: pytest.FixtureRequest) -> HybridRetriever:
+    """Over an empty index, in a folder unless a test wants it on a server."""
+    if getattr(request, "param", "folder") == "folder":
+        return HybridRetriever(tmp_path / "index")
+    url = request.getfixturevalue("chroma_server").url
+    client = ServerPlace(url).connect()
+    for collection in client.list_collections():
+        client.delete_collection(collection.name)
+    return HybridRetriever(tmp_path / "index", url=url)
+
+
+def url_of(retriever: HybridRetriever) -> str:
+    return getattr(retriever._store.place, "url", "")
 
 
 def found(retriever: HybridRetriever, question: str, k: int = 3) -> list[str]:
     return [passage.source for passage in retriever.search(question, k)]
 
 
+@BOTH
 def test_documents_of_every_kind_are_found_by_meaning_and_by_word(retriever, folder):
     report = retriever.index([folder])
     assert (report.added, [Path(path).name for path, _ in report.failed]) == (
@@ -82,6 +105,7 @@ def test_any_question_is_answered_with_at_most_k_passages(retriever, folder):
     assert len(retriever.search("shop", 1000)) == sum(n for _, n in retriever.documents())
 
 
+@BOTH
 def test_indexing_again_costs_nothing_and_changes_nothing(retriever, folder, monkeypatch):
     retriever.index([folder])
     version = retriever.version
@@ -95,6 +119,7 @@ def test_indexing_again_costs_nothing_and_changes_nothing(retriever, folder, mon
     assert retriever.version == version
 
 
+@BOTH
 def test_a_changed_file_is_replaced_exactly_and_a_deleted_one_goes_with_its_folder(retriever, folder, tmp_path):
     retriever.index([folder])
     before = retriever.version
@@ -156,6 +181,7 @@ def test_a_moved_folder_is_known_by_its_new_place(retriever, folder, tmp_path):
     assert retriever.index([moved]).removed == ["delivery.pdf"]
 
 
+@BOTH
 def test_a_killed_indexing_run_loses_no_document_and_the_next_one_completes_it(retriever, folder, monkeypatch):
     retriever.index([folder])
     path = folder / "opening-hours.md"
@@ -183,21 +209,22 @@ def test_progress_tells_every_file(retriever, folder):
 
 def test_the_index_is_there_after_a_restart(retriever, folder):
     retriever.index([folder])
-    again = HybridRetriever(retriever._store.folder)
+    again = HybridRetriever(retriever._store.folder, url=url_of(retriever))
     assert again.version == retriever.version
     assert found(again, "CG-118")[0] == "spare-parts.csv"
 
 
+@BOTH
 def test_what_another_process_indexes_is_found_at_once(retriever, folder):
     retriever.index([folder / "delivery.pdf"])
     before = retriever.version
     retriever.search("shop", 1)
     program = (
         "import sys; from pathlib import Path; from backends.retrieval import HybridRetriever\n"
-        "r = HybridRetriever(Path(sys.argv[1])); r.index([Path(sys.argv[2])]); print(r.version)"
+        "r = HybridRetriever(Path(sys.argv[1]), url=sys.argv[3]); r.index([Path(sys.argv[2])]); print(r.version)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, retriever._store.folder, folder],
+        [sys.executable, "-c", program, retriever._store.folder, folder, url_of(retriever)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -209,6 +236,7 @@ def test_what_another_process_indexes_is_found_at_once(retriever, folder):
     assert by_id[nearest] == "returns.html"
 
 
+@BOTH
 def test_searches_and_an_indexing_run_go_on_at_the_same_time(retriever, folder):
     retriever.index([folder])
     errors: list[BaseException] = []

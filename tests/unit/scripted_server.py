@@ -96,7 +96,7 @@ class ScriptedServer:
     """Answers POST requests by `script`, in its order, its last entry again and again, or by path in `routes`; GET
     /v1/models with `cards`. `asked` holds path, headers and body of every POST."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.script: list[Reply] = [says("Hello ", "there.")]
         self.routes: dict[str, Reply] = {}
         self.cards: Any = [{"id": "m", "object": "model", "created": 1, "owned_by": "test"}]
@@ -120,7 +120,7 @@ class ScriptedServer:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = {"core", "store", "backends", "app", "finetune", "study"}
+ROOMS = {"core", "store", "backends", "app", "finetune", "study", "deploy"}
 MAY_IMPORT = {
     "core": set(),
     "store": {"core"},
@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "app": {"core"},
     "finetune": {"core", "backends.templates", "backends.engine", "backends.folders"},
     "study": {"core", "store"},
+    "deploy": {"core"},
     "models": {"core", "backends", "study"},  # a tool beside the application: its evaluation asks as the study does
 }
 # Their classes derive from transformers' and TRL's own; only the process that trains imports them.

@@ -143,7 +143,7 @@ def test_who_watches_hears_of_every_answer_that_is_stored(desk, backend):
     next(stopped)
     stopped.close()
     assert heard == [
-        *(("complete", "", PROMPT), ("failed", "Broken", LORA), ("failed", "bug", LORA), ("stopped", "", PROMPT)),
+        *(("complete", "", PROMPT), ("failed", "DuodeskError", LORA), ("failed", "bug", LORA), ("stopped", "", PROMPT)),
     ]
 
 

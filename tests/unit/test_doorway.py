@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from app.doorway import Doorway
+from app.doorway import Doorway, server_config
 
 
 class FakeSite:
@@ -165,3 +165,77 @@ def test_a_server_that_ends_while_the_site_is_being_built_takes_no_site(finished
     finished.set()
     assert ended.wait(10)
     assert site.life == []
+
+
+def test_behind_a_proxy_nobody_is_let_in_before_the_site_is_there():
+    site, go_on, heard = FakeSite(), threading.Event(), []
+
+    def prepare(door):
+        go_on.wait(10)
+        door.open(site)
+
+    async def live():
+        told = asyncio.Queue()
+
+        async def hear(message):
+            heard.append(message["type"])
+
+        life = asyncio.create_task(
+            Doorway(prepare, "Bikes", print, behind_proxy=True)({"type": "lifespan"}, told.get, hear)
+        )
+        await told.put({"type": "lifespan.startup"})
+        await asyncio.sleep(0.05)
+        assert heard == []
+        go_on.set()
+        while not heard:
+            await asyncio.sleep(0.01)
+        await told.put({"type": "lifespan.shutdown"})
+        await life
+
+    asyncio.run(live())
+    assert heard == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert site.life == ["startup", "shutdown"]
+
+
+def test_behind_a_proxy_a_failed_start_ends_the_server_all_the_same():
+    heard, stopped = [], threading.Event()
+
+    def prepare(door):
+        raise RuntimeError("no database")
+
+    async def live():
+        told = asyncio.Queue()
+        await told.put({"type": "lifespan.startup"})
+
+        async def hear(message):
+            heard.append(message["type"])
+
+        await asyncio.wait_for(
+            Doorway(prepare, "Bikes", stopped.set, behind_proxy=True)({"type": "lifespan"}, told.get, hear), 10
+        )
+
+    asyncio.run(live())
+    assert (heard, stopped.is_set()) == (["lifespan.startup.failed"], True)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "peer", "client", "scheme"),
+    [
+        ("", "127.0.0.1", "127.0.0.1", "http"),
+        ("127.0.0.1", "127.0.0.1", "6.6.6.6", "https"),
+        ("10.0.0.0/8, 127.0.0.1", "10.1.2.3", "6.6.6.6", "https"),
+        ("10.0.0.1", "127.0.0.1", "127.0.0.1", "http"),
+    ],
+)
+def test_a_visitors_address_and_https_are_believed_from_a_trusted_proxy_alone(trusted, peer, client, scheme):
+    seen = []
+
+    async def site(scope, receive, send):
+        seen.append((scope["client"][0], scope["scheme"]))
+
+    config = server_config(site, "127.0.0.1", 1, trusted)
+    config.load()
+    headers = [(b"x-forwarded-for", b"6.6.6.6"), (b"x-forwarded-proto", b"https")]
+    scope = {"type": "http", "client": (peer, 5), "scheme": "http", "headers": headers}
+    asyncio.run(config.loaded_app(scope, None, None))
+    assert seen == [(client, scheme)]

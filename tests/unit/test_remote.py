@@ -10,9 +10,10 @@ import pytest
 from tenacity import wait_none
 
 from backends.adapter_folder import AdapterFolder
+from backends.chat_model import EngineChatModels
 from backends.remote import client
 from backends.remote.breaker import Breaker
-from backends.remote.model import RemoteModel, remote_models
+from backends.remote.model import RemoteModel
 from core.desk import Desk
 from core.errors import ServerError, SettingsError, UnknownAdapter
 from core.servers import Server
@@ -179,7 +180,7 @@ def test_a_stream_that_breaks_off_is_a_failed_answer_that_keeps_its_text(server,
     desk = Desk(store, Backend())
     chat = desk.open_chat("me")
     *_, answer = desk.ask(chat.id, "How long?", ArmSpec("bare", "friendly"))
-    assert (answer.outcome, answer.text) == ("failed", "It takes 30")
+    assert (answer.outcome, answer.reason, answer.text) == ("failed", "ServerError", "It takes 30")
     assert "'gpu' broke off in the middle of its answer" in answer.error
     assert store.exchanges(chat.id)[0].answers == (answer,)
     assert len(server.asked) == 1, "what is shown cannot be asked for again"
@@ -203,7 +204,7 @@ def test_a_server_that_fails_again_and_again_is_left_alone_and_others_are_not(se
     failure(model)
     assert "is left alone for now, since it failed several times in a row (last: it is not" in failure(model)
     assert len(server.asked) == 4
-    assert "asked again in 10 s, and other arms answer meanwhile" in failure(model)
+    assert "asked again in 10 s, and arms elsewhere answer meanwhile" in failure(model)
     assert len(server.asked) == 4
     assert model.state.startswith("failed: is not available")
 
@@ -263,8 +264,28 @@ def test_a_prompt_is_kept_within_what_the_server_reads(server, make, tmp_path):
     server.cards[0]["max_model_len"] = 512
     assert make().context_tokens == 512
     assert make(context=300).context_tokens == 300
-    models = remote_models(dataclasses.replace(make().server, context=300), AdapterFolder(tmp_path))
+    models = EngineChatModels(RemoteModel(dataclasses.replace(make().server, context=300), AdapterFolder(tmp_path)))
     assert models.chat_model(None, Decoding(max_new_tokens=100)).profile == {"max_input_tokens": 200}
+
+
+def test_the_state_tells_within_seconds_that_a_server_is_gone_or_back_without_an_answer(make, monkeypatch):
+    monkeypatch.setattr("backends.remote.model.LOOK_S", 0.05)
+    server = ScriptedServer()
+    model = make(Breaker(4, 0.1), url=server.url)
+
+    def is_told(beginning):
+        deadline = time.monotonic() + 10
+        while not (told := model.state.startswith(beginning)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return told
+
+    assert is_told("ready")
+    port = int(server.url.rsplit(":", 1)[1].removesuffix("/v1"))
+    server.stop()
+    assert is_told("failed: cannot be reached")
+    again = ScriptedServer(port)
+    assert is_told("ready")
+    again.stop()
 
 
 def test_tokens_are_estimated_unless_the_server_counts_them(server, make):

@@ -81,7 +81,7 @@ def test_another_file_can_hold_them(tmp_path):
         ('url = "http://h/v1?key=1"\nmodel = "m"', "must be like http://host:8000/v1"),
         ('url = "http://me:secret@h/v1"\nmodel = "m"', "holds a password"),
         ('url = "http://h/v1"\nmodel = 3', "'model'.*must be text in quotes, but is 3"),
-        ('url = "http://h/v1"\nmodel = "m"\nkind = "grpc"', "openai, vllm or sglang, but is 'grpc'"),
+        ('url = "http://h/v1"\nmodel = "m"\nkind = "grpc"', "openai, vllm, sglang or duodesk, but is 'grpc'"),
         ('url = "http://h/v1"\nmodel = "m"\nkey = "secret"', "Unknown setting 'key'.*key_env"),
         ('url = "http://h/v1"\nmodel = "m"\ntimeout_s = 0', "timeout_s must lie between"),
         ('url = "http://h/v1"\nmodel = "m"\ntimeout_s = true', "must be a number"),

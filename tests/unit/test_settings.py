@@ -41,6 +41,10 @@ def test_the_file_can_be_named_by_the_environment(tmp_path):
         ("port = 0", "between 1 and 65535"),
         ('device = "tpu"', "auto, cpu or cuda"),
         ("port = = 1", "not valid TOML"),
+        ('index = "localhost:8000"', "must be like http://host:8000"),
+        ('index = "http://host:99999"', "must be like http://host:8000"),
+        ('index = "http://host:8000/api"', "must be like http://host:8000"),
+        ('trusted_proxy = "*"', "must hold addresses such as 127.0.0.1"),
     ],
 )
 def test_a_broken_settings_file_is_named_with_what_is_wrong(tmp_path, text, says):
@@ -76,6 +80,6 @@ def test_every_setting_and_command_is_in_the_help_which_answers_within_a_second(
     for name in NAMES:
         assert f"--{name.replace('_', '-')}" in shown.stdout
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    for command in ("ask", "index", "train", "study", "export", "keys", "test"):
+    for command in ("ask", "index", "train", "study", "export", "keys", "model-server", "deploy", "test"):
         assert f"\n    {command} " in shown.stdout
         assert f"launch.py {command}" in readme, f"README.md does not show the command {command}"
