@@ -19,6 +19,7 @@ from core.errors import DuodeskError
 from core.personal_data import contacts, redact
 from core.privacy import PrivacyStore
 from core.protocols import Retriever, Store
+from core.splits import SplitStore
 from core.studies import ExperimentKind, Rating, Study, StudyAnswer, StudyStatus, StudyStore, TestQuestion
 from core.types import (
     Answer,
@@ -112,6 +113,10 @@ class RedactingStore:
     @property
     def studies(self) -> StudyStore:
         return self._studies
+
+    @property
+    def splits(self) -> SplitStore:
+        return self._store.splits
 
     @property
     def privacy(self) -> PrivacyStore:

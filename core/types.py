@@ -188,7 +188,8 @@ class Answer:
 class Chat:
     """A conversation. A comparison has two lanes (`specs`), one of them shown on the left; a vote locks it.
 
-    `opening` holds the turns before its first question, where a caller of the API brought some along.
+    `opening` holds the turns before its first question, where a caller of the API brought some along. A chat whose arm
+    was drawn names the `split` by its id and the arm by its name in it, and has that arm in `specs`.
     """
 
     id: str
@@ -199,6 +200,8 @@ class Chat:
     left: Lane = "a"
     locked: bool = False
     opening: tuple[Turn, ...] = ()
+    split: str = ""
+    split_arm: str = ""
     created_at: datetime = field(default_factory=now)
 
 
@@ -270,6 +273,7 @@ class TranscriptFilter:
     outcome: Outcome | None = None
     rated: bool | None = None
     chat_id: str = ""
+    split: str = ""
     since: datetime | None = None
     until: datetime | None = None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from study.statistics.clusters import Labels, Values
-from study.statistics.estimate import LEVEL
+from study.statistics.estimate import LEVEL, Estimate
 
 GRID = 1000  # candidate means between 0 and 1
 TRUNCATION = 0.5  # share of its wealth that a bet may lose at most, as in the paper
@@ -46,6 +46,22 @@ def confidence_sequence(values: Values, level: float = LEVEL) -> ConfidenceSeque
     low = np.where(left.any(1), left.argmax(1), 0) - 1
     high = np.where(left.any(1), GRID - left[:, ::-1].argmax(1), GRID) + 1
     return ConfidenceSequence(candidates[np.maximum(low, 0)], candidates[np.minimum(high, GRID)])
+
+
+def difference_so_far(ours: Values, theirs: Values, level: float = LEVEL) -> Estimate:
+    """Ours minus theirs, means of observations from 0 to 1 of different people in order of arrival, with an interval
+    that may be looked at after every observation.
+
+    Each arm's own sequence may err half as often, so that both hold at once (Bonferroni): what lies between their ends
+    holds the difference at every moment. Without an observation of both it is the whole range, around 0.
+    """
+    ends = []
+    for rows in (ours, theirs):
+        found = confidence_sequence(rows, (1 + level) / 2)
+        ends.append((float(found.low[-1]), float(found.high[-1])) if len(rows) else (0.0, 1.0))
+    middle = float(np.mean(ours) - np.mean(theirs)) if len(ours) and len(theirs) else 0.0
+    (low, high), (their_low, their_high) = ends
+    return Estimate(middle, low - their_high, high - their_low)
 
 
 def question_means(values: Values, questions: Labels, planned: Mapping[str, int]) -> np.ndarray:
