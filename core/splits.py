@@ -17,7 +17,6 @@ from typing import Literal, Protocol, get_args
 from core.studies import Prices, TestQuestion
 from core.types import Arm, ArmSpec, Chat, now
 
-SPLIT = "split"  # the name by which the pages and the API ask for the arm that is drawn
 FROM_SPLIT = "split:"  # begins the name of a question set that comes from a split
 SplitExport = Literal["csv", "jsonl"]
 

@@ -22,6 +22,7 @@ Lane = Literal["a", "b"]
 ARM_NAMES: tuple[ArmName, ...] = get_args(ArmName)
 LANES: tuple[Lane, ...] = get_args(Lane)
 CHOICES: tuple[Choice, ...] = get_args(Choice)
+SPLIT = "split"  # by this name the pages and the API ask for the arm that is drawn
 CRITERIA = ("correctness", "helpfulness", "tone")
 
 

@@ -17,6 +17,7 @@ from app.api.wire import (
     Reply,
     Usage,
 )
+from core.splits import Drawn
 from core.types import Answer, Question
 
 
@@ -26,10 +27,12 @@ class Gone(Exception):
 
 @dataclass(frozen=True)
 class Told:
-    """An answer as far as it is written, with its question. Its outcome is only known at the end."""
+    """An answer as far as it is written, with its question. Its outcome is only known at the end. `drawn`: by a
+    split."""
 
     question: Question
     answer: Answer
+    drawn: Drawn | None = None
 
 
 def whole(asked: ChatRequest, told: Told) -> ChatCompletion:
@@ -89,6 +92,8 @@ def _extension(told: Told) -> Extension:
         question_id=told.question.id,
         answer_id=answer.id,
         arm=ArmIdentity(**asdict(answer.arm)),
+        split=told.drawn.split if told.drawn else None,
+        split_arm=told.drawn.arm if told.drawn else None,
         passages=list(answer.passages),
         first_token_s=answer.first_token_s,
         total_s=answer.total_s,

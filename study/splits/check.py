@@ -8,9 +8,9 @@ from dataclasses import astuple
 from datetime import timedelta
 
 from core.errors import SplitError
-from core.splits import SPLIT, SplitArm, SplitPlan
+from core.splits import SplitArm, SplitPlan
 from core.studies import StudyArm
-from core.types import now
+from core.types import SPLIT, now
 from study.check_plan import LONGEST_NAME, check_arms
 
 LONGEST = timedelta(days=366)
