@@ -10,6 +10,7 @@ from study.report.cells import NONE
 from study.report.html import Cell, charts, folded, items, paragraph, section, table, text
 from study.report.interval_chart import Row, interval_chart
 from study.report.page import BRACKETS, STYLE, arm_words
+from study.splits.checked import MOST
 from study.splits.figures import FIGURES, Contrast, Figure
 from study.splits.findings import SplitFindings
 from study.splits.words import NAMES, told
@@ -30,7 +31,8 @@ METHODS = (
     "Sample ratio mismatch: a chi-square test of visitors against the planned shares; below 0.001 nothing else counts "
     "(Fabijan and others 2019).",
     "Unsupported: amounts, dates, times, codes, addresses and names that stand neither in the answer's prompt nor in "
-    "its passages. To decline is to admit not knowing and to offer a person.",
+    f"its passages. To decline is to admit not knowing and to offer a person. At most {MOST:,} answers are checked, "
+    "spread evenly.",
     "Costs: tokens and machine seconds times the plan's prices; answers under way at the same time share the machine.",
 )
 

@@ -21,7 +21,7 @@ class ChatOutcome:
     arm: str
     messages: tuple[Exchange, ...]
     thumbs: tuple[int, ...]
-    checks: Mapping[str, Checks]  # of complete answers, by their ids
+    checks: Mapping[str, Checks]  # of complete answers by their ids, not always of all
 
     @property
     def approval(self) -> float | None:

@@ -200,8 +200,8 @@ def split_alarms(generator: np.random.Generator) -> dict[str, bool]:
     """Arms that are the same: at the planned end, and at any look before it; and visitors as they were planned."""
     one, other = (simulated.rated_chats(generator, 200, 0.7) for _ in range(2))
     at_end = independent_difference(one.thumbs, other.thumbs, one.visitors, other.visitors, 1.0)
-    first = [arm.thumbs[np.unique(arm.visitors, return_index=True)[1]] for arm in (one, other)]
-    sequence = difference_so_far(*first)
+    ours, theirs = (arm.thumbs[np.unique(arm.visitors, return_index=True)[1]] for arm in (one, other))
+    sequence = difference_so_far(ours, theirs)
     came = generator.multinomial(1000, (0.9, 0.1))
     ratio = sample_ratio_p_value(came.tolist(), (90, 10))
     return {
