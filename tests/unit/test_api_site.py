@@ -14,6 +14,7 @@ from core.api_keys import make_key
 from core.errors import ModelNotFound, PromptTooLong, StoreError, UnknownTemplate
 from core.settings import Settings
 from core.types import Decoding, Queue, TranscriptFilter, Turn, now
+from study.splits.local_splits import LocalSplits
 from tests.conftest import PROMPT
 
 ASKED = [{"role": "user", "content": "Where is my bike?"}]
@@ -36,6 +37,7 @@ def site(desk, host="127.0.0.1"):
     parts = SimpleNamespace(
         settings=Settings(host=host), store=desk.store, desk=desk, templates=Templates(), model=model, retriever=None
     )
+    parts.splits = LocalSplits(desk.store, desk.backend, parts.retriever)
     app = FastAPI(openapi_url=None)
     add_routes(app, parts)
     return TestClient(app, HERE, raise_server_exceptions=False)
