@@ -107,12 +107,12 @@ def _lead(
 
 
 def first_thumbs(chats: Sequence[ChatOutcome], arm: str) -> list[float]:
-    """1 or 0 for each visitor's first thumb in an arm, in the order of their first rated chats: independent of each
-    other, and none of them changes when more come."""
+    """1 or 0 for each visitor's first thumb in an arm, in the order in which they came: independent of each other, and
+    none of them changes when more come."""
+    rated = [chat for chat in chats if chat.arm == arm and chat.thumbs]
     first: dict[str, float] = {}
-    for chat in chats:
-        if chat.arm == arm and chat.thumbs:
-            first.setdefault(chat.visitor, float(chat.thumbs[0] > 0))
+    for chat in sorted(rated, key=lambda chat: chat.thumbs[0].created_at):
+        first.setdefault(chat.visitor, float(chat.thumbs[0].value > 0))
     return list(first.values())
 
 

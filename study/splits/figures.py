@@ -139,7 +139,7 @@ def _of_chat(chat: ChatOutcome, costs: Mapping[str, float]) -> dict[Figure, list
     return {
         "up": [] if chat.approval is None else [chat.approval],
         "rated": [float(chat.approval is not None)],
-        "down": [float(any(value < 0 for value in chat.thumbs))],
+        "down": [float(any(thumb.value < 0 for thumb in chat.thumbs))],
         "messages": [float(len(chat.messages))],
         "stopped": [float(_has(one, "stopped")) for one in chat.messages],
         "failed": [float(_has(one, "failed")) for one in chat.messages],

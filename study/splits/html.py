@@ -26,8 +26,8 @@ METHODS = (
     "are Welch's (1947).",
     "Thumbs up decide: of each chat with thumbs the share that are up. Everything else is exploration, corrected for "
     "how much was looked at (Holm 1979).",
-    "Looking early: each visitor's first thumb, by the confidence sequence by betting (Waudby-Smith and Ramdas 2024) "
-    "of each arm at half the error. At the planned end the ordinary interval decides.",
+    "Looking early: the first thumbs of visitors, those of the two arms in pairs in their order, by the confidence "
+    "sequence by betting (Waudby-Smith and Ramdas 2024). At the planned end the ordinary interval decides.",
     "Sample ratio mismatch: a chi-square test of visitors against the planned shares; below 0.001 nothing else counts "
     "(Fabijan and others 2019).",
     "Unsupported: amounts, dates, times, codes, addresses and names that stand neither in the answer's prompt nor in "

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from core.splits import Split
-from core.types import Answer, Arm, Exchange
+from core.types import Answer, Arm, Exchange, Thumb
 from study.guards import changes
 from study.splits.checked import Checks
 
@@ -14,19 +14,19 @@ from study.splits.checked import Checks
 @dataclass(frozen=True)
 class ChatOutcome:
     """One chat: its arm's name, its visitor, and its messages in order, edited and undone ones included. `thumbs` are
-    those on its answers, the first given first, +1 or -1."""
+    those on its answers, the first given first."""
 
     id: str
     visitor: str
     arm: str
     messages: tuple[Exchange, ...]
-    thumbs: tuple[int, ...]
+    thumbs: tuple[Thumb, ...]
     checks: Mapping[str, Checks]  # of complete answers by their ids, not always of all
 
     @property
     def approval(self) -> float | None:
         """The share of its thumbs that are up; None without a thumb."""
-        return sum(value > 0 for value in self.thumbs) / len(self.thumbs) if self.thumbs else None
+        return sum(thumb.value > 0 for thumb in self.thumbs) / len(self.thumbs) if self.thumbs else None
 
     @property
     def answers(self) -> list[Answer]:
@@ -74,14 +74,13 @@ def chats_of(exchanges: Iterable[Exchange], checks: Mapping[str, Checks]) -> lis
 
 def _outcome(messages: Sequence[Exchange], checks: Mapping[str, Checks]) -> ChatOutcome:
     chat = messages[0].chat
-    thumbs = sorted((thumb for one in messages for thumb in one.thumbs), key=lambda thumb: thumb.created_at)
     answers = [answer.id for one in messages for answer in one.answers]
     return ChatOutcome(
         id=chat.id,
         visitor=chat.owner,
         arm=chat.split_arm,
         messages=tuple(messages),
-        thumbs=tuple(thumb.value for thumb in thumbs),
+        thumbs=tuple(sorted((thumb for one in messages for thumb in one.thumbs), key=lambda one: one.created_at)),
         checks={answer: checks[answer] for answer in answers if answer in checks},
     )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
-from study.analysis.words import amounts, duration, points
+from study.analysis.words import amounts, duration, middle, span
 from study.splits.figures import SHARES, Figure
 from study.statistics.estimate import Estimate
 
@@ -28,12 +29,16 @@ NAMES: Mapping[Figure, str] = {
 def told(figure: Figure, value: Estimate, unit: str, sign: str = "") -> tuple[str, str]:
     """A figure, or with `sign` '+' a difference, and its interval."""
     if figure in SHARES:
-        middle, _, ends = points(value, sign).partition(" ")
-        return middle, ends
+        return middle(value, sign), span(value)
+    shown, ends = _mean(figure, value, unit, sign)
+    return shown, ends if math.isfinite(value.low) and math.isfinite(value.high) else span(value)
+
+
+def _mean(figure: Figure, value: Estimate, unit: str, sign: str) -> tuple[str, str]:
     if figure == "messages":
         return f"{value.mean:{sign}.2f}", f"[{value.low:.2f}, {value.high:.2f}]"
     if figure == "cost":
-        middle, _, ends = amounts(value, unit).partition(" [")
-        return (f"{sign}{middle}" if value.mean > 0 else middle), f"[{ends}"
+        shown, _, ends = amounts(value, unit).partition(" [")
+        return (f"{sign}{shown}" if value.mean > 0 else shown), f"[{ends}"
     shown = f"{sign}{duration(value.mean)}" if value.mean > 0 else duration(value.mean)
     return shown, f"[{duration(value.low)} to {duration(value.high)}]"

@@ -52,16 +52,16 @@ def difference_so_far(ours: Values, theirs: Values, level: float = LEVEL) -> Est
     """Ours minus theirs, means of observations from 0 to 1 of different people in order of arrival, with an interval
     that may be looked at after every observation.
 
-    Each arm's own sequence may err half as often, so that both hold at once (Bonferroni): what lies between their ends
-    holds the difference at every moment. Without an observation of both it is the whole range, around 0.
+    The first of ours is held against the first of theirs, the second against the second, and so on: independent
+    differences, of which `confidence_sequence` knows the mean. What one arm has more of waits for the other. Without a
+    pair the interval is all that there can be, around 0.
     """
-    ends = []
-    for rows in (ours, theirs):
-        found = confidence_sequence(rows, (1 + level) / 2)
-        ends.append((float(found.low[-1]), float(found.high[-1])) if len(rows) else (0.0, 1.0))
-    middle = float(np.mean(ours) - np.mean(theirs)) if len(ours) and len(theirs) else 0.0
-    (low, high), (their_low, their_high) = ends
-    return Estimate(middle, low - their_high, high - their_low)
+    pairs = min(len(ours), len(theirs))
+    if not pairs:
+        return Estimate(0.0, -1.0, 1.0)
+    differences = np.asarray(ours[:pairs], float) - np.asarray(theirs[:pairs], float)
+    found = confidence_sequence((differences + 1) / 2, level)
+    return Estimate(float(differences.mean()), 2 * float(found.low[-1]) - 1, 2 * float(found.high[-1]) - 1)
 
 
 def question_means(values: Values, questions: Labels, planned: Mapping[str, int]) -> np.ndarray:
