@@ -73,11 +73,12 @@ def decide(
     better = [lead for lead, outcome in zip(leads, outcomes, strict=True) if outcome == "first"]
     if better:
         chosen = max(better, key=lambda lead: lead.interval.mean)
-        sentence = f"Use {chosen.arm}: {_over(chosen, arms)}{_beside(chosen, arms)}."
+        sentence = f"Use {chosen.arm}: {_over(chosen, chosen.arm, arms)}{_beside(chosen, arms)}."
         return SplitDecision("use", chosen.arm, sentence, leads)
     if len(leads) == len(contrasts) and all(outcome in ("second", "equal") for outcome in outcomes):
         if "equal" not in outcomes:
-            return SplitDecision("use", control, f"Keep {control}: {_over(best, arms)}{_beside(best, arms)}.", leads)
+            sentence = f"Keep {control}: {_over(best, control, arms)}{_beside(best, arms)}."
+            return SplitDecision("use", control, sentence, leads)
         near = next(lead for lead, outcome in zip(leads, outcomes, strict=True) if outcome == "equal")
         return SplitDecision("equal", _cheaper(near, arms), _equal(near, arms, margin), leads)
     ahead = best.arm if best.interval.mean >= 0 else control
@@ -116,11 +117,12 @@ def first_thumbs(chats: Sequence[ChatOutcome], arm: str) -> list[float]:
     return list(first.values())
 
 
-def _over(lead: SplitLead, arms: Mapping[str, ArmResult]) -> str:
-    """Such as `it gets 12 points more thumbs up than prompt [4, 20] (78 against 66 of 100 rated chats)`."""
+def _over(lead: SplitLead, named: str, arms: Mapping[str, ArmResult]) -> str:
+    """Such as `it gets 12 points more thumbs up than prompt [4, 20] (78 against 66 of 100 rated chats)`, where `named`
+    is the arm that was named just before."""
     ours, theirs = (arms[arm].figures["up"].mean for arm in (lead.arm, lead.control))
     value = lead.interval
-    who, direction = ("it", "more") if value.low > 0 else (lead.arm, "more" if value.mean >= 0 else "fewer")
+    who, direction = "it" if lead.arm == named else lead.arm, "more" if value.mean >= 0 else "fewer"
     shown = value if value.mean >= 0 else Estimate(-value.mean, -value.high, -value.low)
     told = middle(shown)
     by = ", by each visitor's first thumb" if lead.early else ""
@@ -140,9 +142,13 @@ def _equal(lead: SplitLead, arms: Mapping[str, ArmResult], margin: float) -> str
 
 def _undecided(split: Split, at: datetime, lead: SplitLead, ahead: str, arms: Mapping[str, ArmResult]) -> str:
     wanted = f"about {count(about(lead.more), 'more rated chat')}" if lead.more else "more rated chats"
-    if lead.more == 0 and split.runs(at):
-        wanted = "the planned end has not come, and until then a wider interval counts"
-    return f"Not decisive yet: {wanted}. So far, {ahead} is ahead: {_over(lead, arms)}."
+    if lead.more == 0 and lead.early:
+        wanted = (
+            "the planned end has not come, and until then a wider interval counts"
+            if split.runs(at)
+            else "it was ended before its planned end, so that a wider interval counts"
+        )
+    return f"Not decisive yet: {wanted}. So far, {ahead} is ahead: {_over(lead, ahead, arms)}."
 
 
 def _mismatch(arms: Mapping[str, ArmResult], ratio: float) -> str:

@@ -10,9 +10,10 @@ from core.splits import Split
 from core.types import Exchange
 from study.splits.checked import check_answers
 from study.splits.decision import SplitDecision, decide
-from study.splits.figures import ArmResult, Contrast, arm_results, contrast, measured
+from study.splits.figures import ArmResult, Contrast, Figure, arm_results, contrast, measured
 from study.splits.observed import ChatOutcome, Counted, chats_of, counted
 from study.splits.remarks import exploration, remarks
+from study.statistics.estimate import Estimate
 from study.statistics.sample_ratio import sample_ratio_p_value
 
 
@@ -33,6 +34,14 @@ class SplitFindings:
     exploration: tuple[str, ...]
     counted: Counted
     chats: tuple[ChatOutcome, ...]
+
+    def difference(self, one: Contrast, figure: Figure) -> tuple[Estimate, float | None]:
+        """With its interval and p value, as they may be shown: before the planned end thumbs up have the interval that
+        holds at every look, and no p value."""
+        lead = next((lead for lead in self.decision.leads if lead.arm == one.arm and lead.early), None)
+        if figure == "up" and lead:
+            return lead.interval, None
+        return one.differences[figure].interval(), one.p_values[figure]
 
 
 def findings(split: Split, exchanges: Sequence[Exchange], at: datetime) -> SplitFindings:

@@ -113,9 +113,10 @@ def _rows(found: SplitFindings, figure: Figure) -> list[Row]:
 
 def _contrast(found: SplitFindings, one: Contrast) -> str:
     rows: list[list[str | Cell]] = []
-    for figure, difference in one.differences.items():
-        p = p_value(one.p_values[figure])
-        rows.append([NAMES[figure], _cell(figure, difference.interval(), found.unit, "+"), p])
+    for figure in one.differences:
+        difference, p = found.difference(one, figure)
+        told_p = NONE if p is None else Cell(p_value(p))
+        rows.append([NAMES[figure], _cell(figure, difference, found.unit, "+"), told_p])
     head = ("", f"{one.arm} less {one.control}", "p")
     rest = count(len(rows) - 1, "figure")
     caption = f"P of thumbs up as it is, of the other {rest} corrected for their number."

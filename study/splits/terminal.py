@@ -29,9 +29,10 @@ def print_split(found: SplitFindings) -> None:
     rows.append(["95 of 100 answers within", *("-" if arm.slow is None else duration(arm.slow) for arm in arms)])
     for one in found.contrasts:
         rows += [["", *[""] * len(arms)], [f"{one.arm} less {one.control}", "", "p", *[""] * (len(arms) - 2)]]
-        for figure, difference in one.differences.items():
-            shown = " ".join(told(figure, difference.interval(), found.unit, "+"))
-            rows.append([NAMES[figure], shown, p_value(one.p_values[figure]), *[""] * (len(arms) - 2)])
+        for figure in one.differences:
+            difference, p = found.difference(one, figure)
+            shown = " ".join(told(figure, difference, found.unit, "+"))
+            rows.append([NAMES[figure], shown, "-" if p is None else p_value(p), *[""] * (len(arms) - 2)])
     widths = [max(len(row[place]) for row in rows) for place in range(len(arms) + 1)]
     print()
     for row in rows:

@@ -30,7 +30,7 @@ def told(figure: Figure, value: Estimate, unit: str, sign: str = "") -> tuple[st
     """A figure, or with `sign` '+' a difference, and its interval."""
     if figure in SHARES:
         return middle(value, sign), span(value)
-    shown, ends = _mean(figure, value, unit, sign)
+    shown, ends = (text.replace("-", "−") for text in _mean(figure, value, unit, sign))
     return shown, ends if math.isfinite(value.low) and math.isfinite(value.high) else span(value)
 
 

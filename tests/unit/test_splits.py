@@ -170,6 +170,17 @@ def test_before_the_planned_end_and_after_an_early_one_only_the_confidence_seque
     assert any("ended before 2026-01-15" in remark for remark in ended.remarks)
 
 
+def test_before_the_planned_end_nothing_shows_an_interval_that_may_not_be_looked_at_yet():
+    likes = {"prompt": 0.62, "lora+prompt": 0.78}
+    at_end, during = found(likes), found(likes, at=DURING)
+    (one,) = during.contrasts
+    early, p = during.difference(one, "up")
+    planned, planned_p = at_end.difference(one, "up")
+    assert early.high - early.low > planned.high - planned.low
+    assert p is None and planned_p < 0.05
+    assert during.difference(one, "down")[1] is not None
+
+
 def test_a_large_lead_may_be_believed_early():
     assert found({"prompt": 0.3, "lora+prompt": 0.95}, at=DURING).decision.kind == "use"
 
