@@ -39,7 +39,7 @@ def test_a_customer_gets_the_drawn_arm_is_not_told_which_and_counts(
     assert (chat.split, chat.split_arm) == (running.id, running.draw(chat.owner).arm)
     received = str(customer.evaluate("received.map(({ body }) => body)"))
     assert running.made[chat.split_arm].template_hash not in received
-    customer.get_by_label("like", exact=True).first.click()
+    customer.get_by_role("button", name="Like", exact=True).click()
     expect(customer.get_by_label("What was good or bad about it?")).to_be_visible()
 
     owner.locator("#split-refresh").click()
