@@ -357,7 +357,7 @@ def test_no_caller_can_make_new_time_series(client, desk, backend):
 def test_the_openapi_page_tells_the_api_alone_and_its_own_errors(client):
     page = client.get("/openapi.json").json()
     assert page["servers"] == [{"url": "/v1"}]
-    assert set(page["paths"]) == {"/models", "/models/{model}", "/chat/completions"}
+    assert set(page["paths"]) == {"/models", "/models/{model}", "/chat/completions", "/thumbs"}
     statuses = {status for path in page["paths"].values() for one in path.values() for status in one["responses"]}
     assert statuses == {"200", "400", "401", "404", "413", "429", "500", "503"}
     assert "HTTPValidationError" not in page["components"]["schemas"]

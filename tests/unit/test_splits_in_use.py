@@ -186,6 +186,22 @@ def test_what_would_make_another_arm_is_refused_for_a_split(client, desk, parts,
     assert desk.store.count(TranscriptFilter()) == 0
 
 
+def test_a_customers_thumb_comes_by_the_api_for_an_answer_of_their_own_alone(client, desk, parts):
+    begin(parts)
+    told = complete(client, model=SPLIT, user="ann").json()["duodesk"]
+    thumb = {"chat_id": told["chat_id"], "answer_id": told["answer_id"], "value": 1, "user": "ann"}
+    assert client.post("/v1/thumbs", json=thumb | {"comment": "Quick."}).status_code == 204
+    assert client.post("/v1/thumbs", json=thumb | {"value": -1, "comment": "Wrong."}).status_code == 204
+    (exchange,) = desk.store.exchanges(told["chat_id"])
+    assert [(one.value, one.comment) for one in exchange.thumbs] == [(-1, "Wrong.")]
+    for change in ({"user": "ben"}, {"user": None}, {"answer_id": "none such"}, {"chat_id": "none such"}):
+        response = client.post("/v1/thumbs", json=thumb | change)
+        assert (response.status_code, problem(response)["code"]) == (404, "answer_not_found"), change
+    for wrong in ({"value": 0}, {"value": True}, {"value": "1"}, {"chat_id": None}, {"stars": 5}):
+        assert client.post("/v1/thumbs", json=thumb | wrong).status_code == 400, wrong
+    assert parts.splits.report_html(told["split"]).count("Thumbs up")
+
+
 # ---- the Study page
 
 
