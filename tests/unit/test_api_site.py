@@ -359,7 +359,7 @@ def test_the_openapi_page_tells_the_api_alone_and_its_own_errors(client):
     assert page["servers"] == [{"url": "/v1"}]
     assert set(page["paths"]) == {"/models", "/models/{model}", "/chat/completions", "/thumbs"}
     statuses = {status for path in page["paths"].values() for one in path.values() for status in one["responses"]}
-    assert statuses == {"200", "400", "401", "404", "413", "429", "500", "503"}
+    assert statuses == {"200", "204", "400", "401", "404", "413", "429", "500", "503"}
     assert "HTTPValidationError" not in page["components"]["schemas"]
 
 
