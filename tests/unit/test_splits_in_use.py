@@ -15,11 +15,14 @@ from core.api_keys import make_key
 from core.errors import SplitError
 from core.settings import Settings
 from core.splits import SplitArm, SplitPlan
+from core.studies import StudyArm, StudyPlan
 from core.types import SPLIT, TranscriptFilter, now
 from study.command import add_study_arguments
+from study.local_studies import LocalStudies
 from study.splits.local_splits import LocalSplits
 from tests.conftest import LORA, PROMPT
 from tests.unit.test_api_site import ASKED, bearer, complete, problem, site
+from tests.unit.test_studies import Surroundings
 
 ARMS = (SplitArm("old", PROMPT, 50), SplitArm("new", LORA, 50))
 PICKED = ("lora+prompt", "calm", "winter")
@@ -260,6 +263,32 @@ def test_a_mistake_in_the_form_is_said_and_begins_nothing(tab, parts):
         _, said = tab.start("", browser(), *form(third=("bare", "friendly", None, "", 10)))
     assert "100 together" in said
     assert parts.splits.all() == []
+
+
+# ---- in a study
+
+
+def test_a_study_of_customers_first_questions_is_rated_by_people_and_shows_what_the_customers_said(
+    parts, backend, tmp_path
+):
+    begin(parts)
+    for visitor in ("ann", "ben", "eva"):
+        first = asked(parts, browser(visitor), text=f"Where is the order of {visitor}@example.org?")
+        asked(parts, browser(visitor), chat_id=first.chat.id, text="And now?")
+    around = Surroundings()
+    folder = tmp_path / "studies"
+    studies = LocalStudies(
+        parts.store.studies, around, backend, around, around, around, None, folder, splits=parts.splits
+    )
+    assert studies.look("split:spring").measures == ("ratings",)
+    arms = tuple(StudyArm(arm.name, arm.spec) for arm in ARMS)
+    study = studies.add(StudyPlan("live", "split:spring", arms, ("new", "old"), "ratings", ratings=3))
+    assert [question.question[:18] for question in study.questions] == ["Where is the order"] * 3
+    studies.run(study.id)
+    assert len(parts.store.studies.answers(study.id)) == 6
+    assert "With customers, in the split &#x27;spring&#x27;: Nothing to say yet" in studies.report_html(study.id)
+    with pytest.raises(SplitError, match="'autumn' is no split"):
+        studies.look("split:autumn")
 
 
 # ---- the terminal
