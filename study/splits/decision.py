@@ -60,14 +60,18 @@ def decide(
     contrasts: Sequence[Contrast],
     chats: Sequence[ChatOutcome],
     ratio: float | None,
+    whole: bool = True,
 ) -> SplitDecision:
-    """`ratio` is the p value of the visitors' shares: where these are not the planned ones, nothing else counts."""
-    leads = tuple(lead for one in contrasts if (lead := _lead(split, at, arms, one, chats, len(contrasts))))
+    """`ratio` is the p value of the visitors' shares: where these are not the planned ones, nothing else counts.
+    `whole`: what is there reaches to the planned end, or will; an arm that was changed may have cut it off."""
+    early = not whole or split.ended_early or split.runs(at)
+    level = 1 - ALPHA / len(contrasts)
+    margin, control = split.plan.margin, split.plan.arms[0].name
+    leads = tuple(lead for one in contrasts if (lead := _lead(one, arms, chats, early, level, margin)))
     if ratio is not None and ratio < SUSPICIOUS:
         return SplitDecision("mismatch", "", _mismatch(arms, ratio), leads)
     if not leads:
         return SplitDecision("undecided", "", _nothing(arms), leads)
-    margin, control = split.plan.margin, leads[0].control
     outcomes = [lead.outcome(margin) for lead in leads]
     best = max(leads, key=lambda lead: lead.interval.mean)
     better = [lead for lead, outcome in zip(leads, outcomes, strict=True) if outcome == "first"]
@@ -86,22 +90,20 @@ def decide(
 
 
 def _lead(
-    split: Split,
-    at: datetime,
-    arms: Mapping[str, ArmResult],
     one: Contrast,
+    arms: Mapping[str, ArmResult],
     chats: Sequence[ChatOutcome],
-    comparisons: int,
+    early: bool,
+    level: float,
+    margin: float,
 ) -> SplitLead | None:
     found = one.differences.get("up")
     if found is None:
         return None
-    level = 1 - ALPHA / comparisons
-    early = split.ended_early or split.runs(at)
     ours, theirs = (first_thumbs(chats, arm) for arm in (one.arm, one.control))
     interval = difference_so_far(ours, theirs, level) if early else found.interval(level)
     try:
-        more = more_ratings(found, arms[one.arm].rated + arms[one.control].rated, split.plan.margin, level)
+        more = more_ratings(found, arms[one.arm].rated + arms[one.control].rated, margin, level)
     except ValueError:
         more = None
     return SplitLead(one.arm, one.control, interval, early, more)
@@ -146,7 +148,7 @@ def _undecided(split: Split, at: datetime, lead: SplitLead, ahead: str, arms: Ma
         wanted = (
             "the planned end has not come, and until then a wider interval counts"
             if split.runs(at)
-            else "it was ended before its planned end, so that a wider interval counts"
+            else "it did not go on to its planned end, so that a wider interval counts"
         )
     return f"Not decisive yet: {wanted}. So far, {ahead} is ahead: {_over(lead, ahead, arms)}."
 

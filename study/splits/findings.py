@@ -53,7 +53,7 @@ def findings(split: Split, exchanges: Sequence[Exchange], at: datetime) -> Split
     control, *others = [arm.name for arm in split.plan.arms]
     contrasts = tuple(contrast(rows, arm, control) for arm in others)
     ratio = sample_ratio_p_value([arm.visitors for arm in arms.values()], [arm.share for arm in arms.values()])
-    decision = decide(split, at, arms, contrasts, chats, ratio)
+    decision = decide(split, at, arms, contrasts, chats, ratio, whole=not kept.changed)
     return SplitFindings(
         split=split,
         running=split.runs(at),

@@ -50,11 +50,9 @@ def remarks(
             "`user` is one visitor, however many customers are behind it."
         )
     if decision.leads and decision.leads[0].early:
-        why = (
-            f"The split runs until {split.end:%Y-%m-%d %H:%M} UTC"
-            if split.runs(at)
-            else f"The split was ended before {split.plan.until:%Y-%m-%d %H:%M} UTC, its planned end"
-        )
+        why = f"The split did not go on unchanged to {split.plan.until:%Y-%m-%d %H:%M} UTC, its planned end"
+        if split.runs(at):
+            why = f"The split runs until {split.end:%Y-%m-%d %H:%M} UTC"
         told.append(
             f"{why}: only the confidence sequence of each visitor's first thumb may decide. It stays right however "
             "often one looks, and is wider for it."

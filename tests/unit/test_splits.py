@@ -167,7 +167,7 @@ def test_before_the_planned_end_and_after_an_early_one_only_the_confidence_seque
     assert during.decision.kind == ended.decision.kind == "undecided"
     assert "by each visitor's first thumb" in during.decision.sentence
     assert any("only the confidence sequence" in remark for remark in during.remarks)
-    assert any("ended before 2026-01-15" in remark for remark in ended.remarks)
+    assert any("did not go on unchanged to 2026-01-15" in remark for remark in ended.remarks)
 
 
 def test_before_the_planned_end_nothing_shows_an_interval_that_may_not_be_looked_at_yet():
@@ -221,6 +221,7 @@ def test_from_the_moment_an_arm_is_changed_no_arm_counts_and_it_is_said():
     newer = replace(answer, arm=replace(answer.arm, template_version=4, template_hash="t2"))
     everything[place] = replace(everything[place], answers=(newer,))
     told = findings(of, everything, AFTER)
+    assert all(lead.early for lead in told.decision.leads)
     assert len(told.counted.exchanges) == place
     assert "prompt: template friendly 3 t1 became friendly 4 t2" in told.remarks[0]
     assert f"{len(everything) - place} messages" in told.remarks[0]
