@@ -43,6 +43,7 @@ def compose(settings: Settings) -> Parts:
     from study.local_studies import LocalStudies
     from study.questions import read_questions
     from study.rating_queue import Ratings
+    from study.splits.local_splits import LocalSplits
 
     data = settings.path("data")
     try:
@@ -79,7 +80,8 @@ def compose(settings: Settings) -> Parts:
     ratings = Ratings(store.studies)
     parts = (store.studies, ratings, chain, retriever, training, adapters)
     embed = MiniLM().embed_documents
-    studies = LocalStudies(*parts, embed, data / "studies", settings.slots)
+    splits = LocalSplits(store, chain, retriever)
+    studies = LocalStudies(*parts, embed, data / "studies", settings.slots, splits)
     comparisons = Comparisons(desk)
 
     def backend_with(other_templates: Templates | None, other_retriever: Retriever | None) -> Backend:
@@ -91,7 +93,7 @@ def compose(settings: Settings) -> Parts:
 
     forgetting = Forgetting(store, [data, export_cache()], training, retriever)
     rooms = (settings, store, templates, retriever, model, desk, comparisons, adapters, training, studies, ratings)
-    return Parts(*rooms, embed, backend_with, retriever_over, forgetting, database.accounts)
+    return Parts(*rooms, embed, backend_with, retriever_over, forgetting, database.accounts, splits)
 
 
 def export_cache() -> Path:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
-from app.widgets import arm_picker, figures, owner, paced, refreshed_choices, say, sources_markdown, spec, top_line
+from app.drawn_arm import DrawnArm
+from app.widgets import arm_picker, figures, owner, paced, refreshed_choices, say, sources_markdown, top_line
 from core.errors import DuodeskError, UnknownChat
 from core.parts import Parts
-from core.types import Answer, Exchange
+from core.types import SPLIT, Answer, Exchange
 
 EMPTY = """### Ask like a customer would
-The arm chosen above answers, with the passages it used. Every exchange is kept under Transcripts.
+Answers come with the passages that were used. Every exchange is kept under Transcripts.
 """
 EXAMPLES: list[Any] = [
     {"text": "How long do I have to send a bike back?"},
@@ -32,7 +34,7 @@ def rows(exchanges: Sequence[Exchange]) -> list[Row]:
         answer = exchange.latest()
         if answer:
             shown.append((exchange, {"role": "assistant", "content": answer_text(answer)}))
-            shown.append((exchange, details(answer)))
+            shown.append((exchange, details(answer, hidden=bool(exchange.chat.split))))
     return shown
 
 
@@ -42,10 +44,14 @@ def answer_text(answer: Answer) -> str:
     return "\n\n".join(part for part in (answer.text, endings[answer.outcome]) if part) or "*Empty answer.*"
 
 
-def details(answer: Answer) -> dict[str, Any]:
-    """The fold under an answer: figures in its title, sources inside."""
-    sources = sources_markdown(answer.passages) or "No passages: this arm answers without retrieval."
-    return {"role": "assistant", "content": sources, "metadata": {"title": figures(answer), "status": "done"}}
+def details(answer: Answer, hidden: bool = False) -> dict[str, Any]:
+    """The fold under an answer: figures in its title, sources inside. `hidden`: nothing of the arm that was drawn."""
+    if hidden:
+        title, without = figures(replace(answer, arm=None, prompt_tokens=0)), "No passages."
+    else:
+        title, without = figures(answer), "No passages: this arm answers without retrieval."
+    sources = sources_markdown(answer.passages) or without
+    return {"role": "assistant", "content": sources, "metadata": {"title": title, "status": "done"}}
 
 
 def thumbs(exchanges: Sequence[Exchange], rater: str) -> list[str | None]:
@@ -66,17 +72,20 @@ class ChatPage:
         self.parts = parts
         self.desk = parts.desk
         self.store = parts.store
+        self.arms = DrawnArm(parts)
 
     def open(self, request: gr.Request) -> tuple[Any, ...]:
-        """What the page shows at first: the chat of the address, or an empty one; templates and adapters as now."""
-        return (*self.show(request.query_params.get("chat", ""), request), *refreshed_choices(self.parts))
+        """What the page shows at first: the chat of the address, or an empty one; arms, templates and adapters as
+        now."""
+        shown = self.show(request.query_params.get("chat", ""), request)
+        return (*shown, self.arms.choices(), *refreshed_choices(self.parts))
 
     def fresh(self, request: gr.Request) -> tuple[Any, ...]:
         """A new chat: nothing is stored before its first question."""
         return self.show("", request)
 
     def show(self, chat_id: str, request: gr.Request) -> tuple[Any, ...]:
-        """Chat list, conversation, chat id, link, and an empty comment row."""
+        """Chat list, conversation, chat id, link, an empty comment row, the question box, and the arms."""
         exchanges: list[Exchange] = []
         if chat_id:
             try:
@@ -96,6 +105,7 @@ class ChatPage:
             _link(chat_id if exchanges else ""),
             gr.Row(visible=False),
             gr.Textbox(submit_btn=True, stop_btn=False),
+            gr.Row(visible=self.arms.may_choose(exchanges, request)),
         )
 
     def send(
@@ -106,13 +116,14 @@ class ChatPage:
             text = self.desk.check_text(text)
             if chat_id:
                 self._own(chat_id, request)
-            else:
-                chat_id = self.desk.open_chat(owner(request)).id
+            drawn = self.arms.drawn(chat_id, name, request)
+            arm = self.arms.answers(drawn, name, template, adapter)
+            chat_id = chat_id or self.desk.open_chat(owner(request), drawn).id
             before = [message for _, message in rows(self.store.exchanges(chat_id))]
             asked = {"role": "user", "content": text}
             busy = gr.Textbox(value="", submit_btn=False, stop_btn=True)
             yield [*before, asked, _pending()], busy, chat_id
-            for answer in paced(self.desk.ask(chat_id, text, spec(name, template, adapter))):
+            for answer in paced(self.desk.ask(chat_id, text, arm)):
                 yield [*before, asked, _growing(answer)], gr.skip(), chat_id
         except DuodeskError as error:
             say(error)
@@ -121,10 +132,11 @@ class ChatPage:
     def retry(
         self, chat_id: str, name: str, template: str, adapter: str, request: gr.Request
     ) -> Iterator[tuple[Any, Any]]:
-        """Answers the last question again, with the arm that is chosen now."""
+        """Answers the last question again, with the arm that is chosen now, or that was drawn for the chat."""
         before = [message for _, message in rows(self.store.exchanges(chat_id)[:-1])]
         asked = self.store.exchanges(chat_id)[-1].question.text
-        answers = self.desk.regenerate(chat_id, spec(name, template, adapter))
+        arm = self.arms.answers(self.arms.drawn(chat_id, name, request), name, template, adapter)
+        answers = self.desk.regenerate(chat_id, arm)
         yield from self._again(chat_id, before, asked, answers, request)
 
     def edit(
@@ -135,7 +147,8 @@ class ChatPage:
         at = int(event.index)  # type: ignore[arg-type]
         exchange, _ = shown[at]
         before = [message for _, message in shown[:at]]
-        answers = self.desk.edit(exchange.question.id, chat_id, event.value, spec(name, template, adapter))
+        arm = self.arms.answers(self.arms.drawn(chat_id, name, request), name, template, adapter)
+        answers = self.desk.edit(exchange.question.id, chat_id, event.value, arm)
         yield from self._again(chat_id, before, event.value, answers, request)
 
     def _again(
@@ -214,7 +227,7 @@ def build(parts: Parts, blocks: Any) -> None:
             new = gr.Button("New chat")
             chats = gr.Radio([], label="Your chats", elem_classes="chat-list", visible=False)
         with gr.Column(scale=4, min_width=340):
-            with gr.Row():
+            with gr.Row() as arms:
                 arm = arm_picker(parts)
             conversation = gr.Chatbot(
                 show_label=False,
@@ -243,7 +256,7 @@ def build(parts: Parts, blocks: Any) -> None:
     chat_id = gr.Textbox(visible="hidden", label="Chat")
     rated, thumb = gr.State(""), gr.State(0)
 
-    view = [chats, conversation, chat_id, link, remark, question]
+    view = [chats, conversation, chat_id, link, remark, question, arms]
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     many: dict[str, Any] = {**quiet, "concurrency_limit": None}
     address = "(id) => history.replaceState(null, '', location.pathname + (id ? `?chat=${id}` : ''))"
@@ -263,4 +276,5 @@ def build(parts: Parts, blocks: Any) -> None:
     gr.on([save.click, comment.submit], page.comment, [rated, thumb, comment], [remark, comment], **quiet)
     chats.input(page.show, chats, view, **quiet).then(None, chat_id, js=address, **quiet)
     new.click(page.fresh, None, view, **quiet).then(None, chat_id, js=address, **quiet)
-    blocks.load(page.open, None, [*view, arm.template, arm.adapter], **quiet)
+    arm.name.change(lambda name: gr.Dropdown(visible=name != SPLIT), arm.name, arm.template, **quiet)
+    blocks.load(page.open, None, [*view, arm.name, arm.template, arm.adapter], **quiet)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FIRST_TOKEN_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 ANSWER_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
-ROUTES = ("/v1/models", "/v1/chat/completions", "/v1", "/health", "/metrics", "/openapi.json", "/source")
+ROUTES = ("/v1/models", "/v1/chat/completions", "/v1/thumbs", "/v1", "/health", "/metrics", "/openapi.json", "/source")
 METHODS = ("GET", "HEAD", "POST")
 
 

@@ -108,7 +108,9 @@ def details(exchange: Exchange) -> str:
 
 
 def _kind(exchange: Exchange) -> str:
-    return {"chat": "Chat", "open": "Open comparison", "blind": "Blind comparison"}[exchange.chat.kind]
+    chat = exchange.chat
+    kind = {"chat": "Chat", "open": "Open comparison", "blind": "Blind comparison"}[chat.kind]
+    return f"{kind} whose arm a split drew (‘{html.escape(chat.split_arm)}’)" if chat.split else kind
 
 
 def _answers(exchange: Exchange) -> list[str]:

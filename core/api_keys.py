@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from core.errors import ApiKeyError
-from core.types import ARM_NAMES, new_id, now
+from core.types import ARM_NAMES, SPLIT, new_id, now
 
 NAME = re.compile(r"[\w.-]{1,64}")
 PREFIX = "duo-"
@@ -25,7 +25,7 @@ class ApiKey:
     """What is kept of a key: enough to know it again, nothing that could be used in its place. No `arms`: all.
 
     An entry of `arms` is a model of the API, such as 'prompt' or 'lora:friendly', and allows what it is the beginning
-    of: 'prompt' stands for that arm with any template.
+    of: 'prompt' stands for that arm with any template. 'split' stands for whatever a split draws.
     """
 
     name: str
@@ -72,8 +72,8 @@ def make_key(store: ApiKeyStore, name: str, arms: Sequence[str] = ()) -> str:
     if not NAME.fullmatch(name):
         raise ApiKeyError(f"'{name[:64]}' cannot be a name; use up to 64 letters, digits, dots, hyphens, underscores.")
     for arm in arms:
-        if arm.split(":")[0] not in ARM_NAMES:
-            raise ApiKeyError(f"There is no arm '{arm}'; the arms are {', '.join(ARM_NAMES)}.")
+        if arm.split(":")[0] not in (*ARM_NAMES, SPLIT):
+            raise ApiKeyError(f"There is no arm '{arm}'; the arms are {', '.join(ARM_NAMES)}, and {SPLIT}.")
     secret = PREFIX + secrets.token_urlsafe(32)
     store.add(ApiKey(name, secret[:SHOWN], _digest(secret), tuple(arms)))
     return secret

@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 
 from core.errors import Busy, DuodeskError, InvalidMessage, UnknownChat, kind_of
 from core.protocols import Backend, Store
+from core.splits import Drawn, drawn_for
 from core.types import Answer, ArmSpec, Chat, Decoding, Exchange, Lane, Question, Thumb, Turn, new_id, now
 
 log = logging.getLogger(__name__)
@@ -46,9 +47,9 @@ class Desk:
         """How many answers are being written or wait for it."""
         return len(self._answering)
 
-    def open_chat(self, owner: str) -> Chat:
-        """A new, empty chat. It shows up in the owner's list with its first question."""
-        chat = Chat(id=new_id(), owner=owner)
+    def open_chat(self, owner: str, drawn: Drawn | None = None) -> Chat:
+        """A new, empty chat. It shows up in the owner's list with its first question. `drawn`: by a split."""
+        chat = _chat(owner, drawn)
         self.store.add_chat(chat)
         return chat
 
@@ -114,20 +115,23 @@ class Desk:
             self.store.rename_chat(chat_id, _title(recorded.text))
         return question
 
-    def take_conversation(self, owner: str, history: Sequence[Turn], text: str, chat_id: str = "") -> Question:
+    def take_conversation(
+        self, owner: str, history: Sequence[Turn], text: str, chat_id: str = "", drawn: Drawn | None = None
+    ) -> Question:
         """Checks and stores the message of a caller who brings the turns before it along.
 
-        The chat `chat_id` goes on if it is this owner's and holds exactly these turns; otherwise a new chat opens with
-        them. So every answer stands on record after the turns that it was given for. Raises InvalidMessage, Busy.
+        The chat `chat_id` goes on if it is this owner's, holds exactly these turns and its arm was drawn, or not, as
+        this one's; otherwise a new chat opens with them. So every answer stands on record after the turns that it was
+        given for, and a chat of a split has one arm. Raises InvalidMessage, Busy.
         """
         question = Question(new_id(), chat_id, self.check_text(text), tuple(history))
         for turn in history:
             if turn.role == "user":  # an earlier answer may be longer than any message
                 self._check_length(turn.text)
         self._check_room()
-        if chat_id and self._is_of(owner, chat_id) and self.store.continue_chat(question):
+        if chat_id and self._is_of(owner, chat_id, drawn) and self.store.continue_chat(question):
             return question
-        chat = Chat(new_id(), owner, opening=question.history)
+        chat = dataclasses.replace(_chat(owner, drawn), opening=question.history)
         self.store.add_chat(chat)
         question = dataclasses.replace(question, chat_id=chat.id)
         recorded = self.store.add_question(question)
@@ -205,18 +209,24 @@ class Desk:
         if self.under_way >= self.most_under_way:
             raise Busy(f"{self.under_way:,} answers are under way or wait in line already; try again in a moment.")
 
-    def _is_of(self, owner: str, chat_id: str) -> bool:
+    def _is_of(self, owner: str, chat_id: str, drawn: Drawn | None) -> bool:
         try:
             chat = self.store.chat(chat_id)
         except UnknownChat:
             return False
-        return chat.owner == owner and chat.kind == "chat"
+        return chat.owner == owner and chat.kind == "chat" and drawn_for(chat) == drawn
 
     def _last(self, chat_id: str) -> Exchange:
         exchanges = self.store.exchanges(chat_id)
         if not exchanges:
             raise InvalidMessage("This chat holds no message yet; ask something first.")
         return exchanges[-1]
+
+
+def _chat(owner: str, drawn: Drawn | None) -> Chat:
+    if drawn is None:
+        return Chat(new_id(), owner)
+    return Chat(new_id(), owner, specs=(drawn.spec,), split=drawn.split, split_arm=drawn.arm)
 
 
 def _title(text: str) -> str:

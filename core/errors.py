@@ -140,5 +140,13 @@ class UnknownStudy(StudyError):
     """There is no study by this identifier."""
 
 
+class SplitError(DuodeskError):
+    """A split cannot be begun, ended or found as asked."""
+
+
+class UnknownSplit(SplitError):
+    """There is no split by this identifier."""
+
+
 class JudgeError(DuodeskError):
     """The LLM judge cannot be reached, or does not answer as asked."""

@@ -5,7 +5,8 @@ newline="" (for CSV that Excel shall open by itself: "utf-8-sig").
 
 JSONL, one object a line, with the keys
 - messages: `[{role, content}]` of the customer's conversation: the past turns of its lane, the question, this answer
-- chat_id, kind (chat, open or blind), question_id, answer_id, lane
+- chat_id, kind (chat, open or blind), split_id (of the split that drew the chat's arm, '' without one), split_arm (the
+  arm's name in it), question_id, answer_id, lane
 - latest: whether this answer counts in its lane, false where it was regenerated
 - withdrawn: whether the question was edited away or undone
 - asked_at, answered_at: ISO 8601, UTC
@@ -39,6 +40,8 @@ Side = Literal["left", "right"]
 COLUMNS: dict[str, str] = {
     "chat_id": "identifier of the chat",
     "kind": "chat, open or blind",
+    "split_id": "identifier of the split that drew the chat's arm",
+    "split_arm": "name of the arm in that split",
     "question_id": "identifier of the question",
     "answer_id": "identifier of the answer",
     "lane": "a or b",
@@ -151,6 +154,8 @@ def _identity(exchange: Exchange, answer: Answer) -> dict[str, Any]:
     return {
         "chat_id": exchange.chat.id,
         "kind": exchange.chat.kind,
+        "split_id": exchange.chat.split,
+        "split_arm": exchange.chat.split_arm,
         "question_id": exchange.question.id,
         "answer_id": answer.id,
         "lane": answer.lane,

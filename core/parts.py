@@ -13,6 +13,7 @@ from core.desk import Desk
 from core.forgetting import Forgetting
 from core.protocols import Backend, Model, Retriever, Store, Templates
 from core.settings import Settings
+from core.splits import Splits
 from core.studies import RatingQueue, Studies
 from core.training import Adapters, Training
 
@@ -41,3 +42,4 @@ class Parts:
     retriever_over: Callable[[Path], Retriever]
     forgetting: Forgetting
     accounts: Accounts
+    splits: Splits

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from core.api_keys import ApiKeyStore
 from core.privacy import PrivacyStore
+from core.splits import SplitStore
 from core.studies import StudyStore
 from core.types import (
     Answer,
@@ -157,6 +158,9 @@ class Store(Protocol):
 
     @property
     def studies(self) -> StudyStore: ...
+
+    @property
+    def splits(self) -> SplitStore: ...
 
     @property
     def privacy(self) -> PrivacyStore: ...

@@ -19,6 +19,7 @@ from core.errors import DuodeskError
 from core.personal_data import contacts, redact
 from core.privacy import PrivacyStore
 from core.protocols import Retriever, Store
+from core.splits import SplitStore
 from core.studies import ExperimentKind, Rating, Study, StudyAnswer, StudyStatus, StudyStore, TestQuestion
 from core.types import (
     Answer,
@@ -114,6 +115,10 @@ class RedactingStore:
         return self._studies
 
     @property
+    def splits(self) -> SplitStore:
+        return self._store.splits
+
+    @property
     def privacy(self) -> PrivacyStore:
         return self._store.privacy
 
@@ -194,8 +199,9 @@ class RedactingStore:
 
 
 class RedactingStudyStore:
-    """Implements core.studies.StudyStore around another one. A study's questions are the company's and stay, and so do
-    the answers: no customer is in them, and an address that a model invented is graded as what it is."""
+    """Implements core.studies.StudyStore around another one. A study's questions are the company's and stay, those of a
+    split were redacted when they were asked, and so the answers stay too: no customer is in them, and an address that a
+    model invented is graded as what it is."""
 
     def __init__(self, store: StudyStore, privacy: PrivacyStore, own: Own) -> None:
         self._store = store

@@ -22,6 +22,7 @@ Lane = Literal["a", "b"]
 ARM_NAMES: tuple[ArmName, ...] = get_args(ArmName)
 LANES: tuple[Lane, ...] = get_args(Lane)
 CHOICES: tuple[Choice, ...] = get_args(Choice)
+SPLIT = "split"  # by this name the pages and the API ask for the arm that is drawn
 CRITERIA = ("correctness", "helpfulness", "tone")
 
 
@@ -188,7 +189,8 @@ class Answer:
 class Chat:
     """A conversation. A comparison has two lanes (`specs`), one of them shown on the left; a vote locks it.
 
-    `opening` holds the turns before its first question, where a caller of the API brought some along.
+    `opening` holds the turns before its first question, where a caller of the API brought some along. A chat whose arm
+    was drawn names the `split` by its id and the arm by its name in it, and has that arm in `specs`.
     """
 
     id: str
@@ -199,6 +201,8 @@ class Chat:
     left: Lane = "a"
     locked: bool = False
     opening: tuple[Turn, ...] = ()
+    split: str = ""
+    split_arm: str = ""
     created_at: datetime = field(default_factory=now)
 
 
@@ -270,6 +274,7 @@ class TranscriptFilter:
     outcome: Outcome | None = None
     rated: bool | None = None
     chat_id: str = ""
+    split: str = ""
     since: datetime | None = None
     until: datetime | None = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, exists, or_
+from sqlalchemy import ColumnElement, exists, or_, select
 
 from core.types import TranscriptFilter
 from store.tables import answers, chats, fold, pairs, questions, thumbs, votes
@@ -22,6 +22,8 @@ def conditions(wanted: TranscriptFilter) -> list[ColumnElement[bool]]:
         found.append(_is_rated() if wanted.rated else ~_is_rated())
     if wanted.chat_id:
         found.append(questions.c.chat_id == wanted.chat_id)
+    if wanted.split:
+        found.append(questions.c.chat_id.in_(select(chats.c.id).where(chats.c.split == wanted.split)))
     if wanted.since:
         found.append(questions.c.created_at >= wanted.since)
     if wanted.until:

@@ -6,7 +6,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, CursorResult, Engine, Table, delete, exists, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Engine,
+    Select,
+    Table,
+    delete,
+    exists,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from core.privacy import AuditLine, Whose
@@ -14,7 +26,20 @@ from core.types import Chat, new_id
 from store.database import transaction, vacuum
 from store.reading import BATCH
 from store.records import chat_record
-from store.tables import answers, audit, chats, pairs, questions, rating_skips, ratings, redactions, thumbs, votes
+from store.tables import (
+    answers,
+    audit,
+    chats,
+    pairs,
+    questions,
+    rating_skips,
+    ratings,
+    redactions,
+    study_answers,
+    study_questions,
+    thumbs,
+    votes,
+)
 
 
 class SqlPrivacyStore:
@@ -90,12 +115,25 @@ def _delete_chats(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
     for held in (asked, answered, paired):  # on Postgres: waits for who adds to these rows, and lets nobody else
         connection.execute(held.with_for_update())
     return {
+        **_delete_copies(connection, asked),
         "votes": _delete(connection, votes, votes.c.pair_id.in_(paired)),
         "pairs": _delete(connection, pairs, pairs.c.question_id.in_(asked)),
         "thumbs": _delete(connection, thumbs, thumbs.c.answer_id.in_(answered)),
         "answers": _delete(connection, answers, answers.c.question_id.in_(asked)),
         "questions": _delete(connection, questions, questions.c.chat_id.in_(ids)),
         "chats": _delete(connection, chats, chats.c.id.in_(ids)),
+    }
+
+
+def _delete_copies(connection: Connection, asked: Select[tuple[str]]) -> dict[str, int]:
+    """A study may have taken questions over from a split, under their own identifiers: with all that was made of
+    them."""
+    judged = select(ratings.c.id).where(ratings.c.question_id.in_(asked))
+    _delete(connection, rating_skips, rating_skips.c.rating_id.in_(judged))
+    return {
+        "ratings of studies": _delete(connection, ratings, ratings.c.question_id.in_(asked)),
+        "answers of studies": _delete(connection, study_answers, study_answers.c.question_id.in_(asked)),
+        "questions of studies": _delete(connection, study_questions, study_questions.c.id.in_(asked)),
     }
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from core.api_keys import ApiKey
+from core.splits import Split, SplitArm, SplitPlan
 from core.studies import Prices, Rating, Study, StudyAnswer, StudyArm, StudyPlan, TestQuestion
 from core.types import Answer, Arm, ArmSpec, Chat, Decoding, Pair, Passage, Question, Thumb, Turn, Vote
 from store.tables import clean, fold
@@ -38,6 +40,13 @@ def study_row(study: Study) -> dict[str, Any]:
     row = asdict(study)
     del row["questions"]
     return row
+
+
+def split_row(split: Split) -> dict[str, Any]:
+    """With the plan's moment as text: a plan is JSON."""
+    row = asdict(split)
+    row["plan"]["until"] = split.plan.until.isoformat()
+    return row | {"name": split.plan.name, "open": True if split.ended_at is None else None}
 
 
 def study_answer_row(answer: StudyAnswer, question: TestQuestion) -> dict[str, Any]:
@@ -106,6 +115,17 @@ def study_record(row: Row, questions: Sequence[Row]) -> Study:
         "notes": tuple(row["notes"]),
     }
     return Study(**_fields(Study, {**row, **made}))
+
+
+def split_record(row: Row) -> Split:
+    plan = row["plan"]
+    nested = {
+        "arms": tuple(SplitArm(arm["name"], ArmSpec(**arm["spec"]), arm["share"]) for arm in plan["arms"]),
+        "until": datetime.fromisoformat(plan["until"]),
+        "prices": Prices(**plan["prices"]),
+    }
+    made = {"plan": SplitPlan(**plan | nested), "made": {name: _arm(arm) for name, arm in row["made"].items()}}
+    return Split(**_fields(Split, {**row, **made}))
 
 
 def study_question_record(row: Row) -> TestQuestion:

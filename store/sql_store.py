@@ -37,6 +37,7 @@ from store.filters import conditions
 from store.privacy_store import SqlPrivacyStore
 from store.reading import conversation, read_exchanges
 from store.records import answer_row, chat_record, question_row, turns
+from store.split_store import SqlSplitStore
 from store.study_store import SqlStudyStore
 from store.tables import answers, chats, clean, pairs, questions, thumbs, votes
 
@@ -50,10 +51,15 @@ class SqlStore:
         self._studies = SqlStudyStore(engine)
         self._privacy = SqlPrivacyStore(engine)
         self._api_keys = SqlApiKeyStore(engine)
+        self._splits = SqlSplitStore(engine)
 
     @property
     def studies(self) -> SqlStudyStore:
         return self._studies
+
+    @property
+    def splits(self) -> SqlSplitStore:
+        return self._splits
 
     @property
     def privacy(self) -> SqlPrivacyStore:

@@ -105,6 +105,8 @@ chats = Table(
     Column("left", CleanText, nullable=False),
     Column("locked", Boolean, nullable=False),
     Column("opening", CleanJson, nullable=False, server_default="[]"),
+    Column("split", CleanText, nullable=False, server_default="", index=True),
+    Column("split_arm", CleanText, nullable=False, server_default=""),
     Column("created_at", Moment, nullable=False),
 )
 
@@ -269,6 +271,21 @@ rating_skips = Table(
     Column("rating_id", CleanText, ForeignKey("ratings.id"), nullable=False),
     Column("rater", CleanText, nullable=False),
     UniqueConstraint("rating_id", "rater", name="rating_skips_rating_id_rater_key"),
+)
+
+splits = Table(
+    "splits",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("id", CleanText, nullable=False, unique=True),
+    Column("name", CleanText, nullable=False, unique=True),
+    Column("plan", CleanJson, nullable=False),
+    Column("made", CleanJson, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+    # Only one runs at a time: all that have not ended would be the same here.
+    Column("open", Boolean),
+    UniqueConstraint("open", name="splits_open_key"),
 )
 
 redactions = Table(

@@ -18,18 +18,24 @@ def check_plan(plan: StudyPlan) -> None:
     if not plan.name.strip() or len(plan.name) > LONGEST_NAME:
         raise StudyError(f"A study needs a name of 1 to {LONGEST_NAME} characters; choose one.")
     names = [arm.name for arm in plan.arms]
-    for arm in plan.arms:
-        _check_arm(arm)
-        if names.count(arm.name) > 1:
-            raise StudyError(f"Two arms of the study are called '{arm.name}'; give each a name of its own.")
-    if len(names) < 2:
-        raise StudyError(f"A study compares at least two arms, but has {len(names)}; add one.")
+    check_arms(plan.arms)
     if len(plan.decides) != 2 or plan.decides[0] == plan.decides[1] or not set(plan.decides) <= set(names):
         raise StudyError(
             f"The comparison that decides must be of two different arms of the study ({', '.join(names)}), but is of "
             f"{' and '.join(plan.decides) or 'none'}."
         )
     check_numbers(plan)
+
+
+def check_arms(arms: Sequence[StudyArm]) -> None:
+    """Raises StudyError for fewer than two arms, two of one name, and one that is incomplete."""
+    names = [arm.name for arm in arms]
+    for arm in arms:
+        _check_arm(arm)
+        if names.count(arm.name) > 1:
+            raise StudyError(f"Two of the arms are called '{arm.name}'; give each a name of its own.")
+    if len(names) < 2:
+        raise StudyError(f"It takes at least two arms to compare, but there is {len(names)}; add one.")
 
 
 def check_numbers(plan: StudyPlan) -> None:
@@ -69,9 +75,7 @@ def check_questions(plan: StudyPlan, questions: Sequence[TestQuestion], allowed:
 
 def _check_arm(arm: StudyArm) -> None:
     if not arm.name.strip() or len(arm.name) > LONGEST_NAME:
-        raise StudyError(
-            f"Each arm of a study needs a name of 1 to {LONGEST_NAME} characters, but one is '{arm.name}'."
-        )
+        raise StudyError(f"Each arm needs a name of 1 to {LONGEST_NAME} characters, but one is '{arm.name}'.")
     if arm.spec.name not in ARM_NAMES:
         raise StudyError(f"The arm '{arm.name}' is none of {', '.join(ARM_NAMES)}, but '{arm.spec.name}'.")
     if not arm.spec.template:

@@ -14,12 +14,14 @@ from typing import Any
 from core.errors import StudyError
 from core.parts import Parts
 from core.progress_line import ProgressLine
+from core.splits import FROM_SPLIT
 from core.studies import EXPORTS, MEASURES, Study, StudyPlan, StudyView
 from core.types import ARM_NAMES, ArmName, now
 from study.arm_text import arm_text, read_arm, read_prices
 from study.check_plan import LONGEST_NAME
 from study.experiments.command import EXPERIMENTS
 from study.experiments.command import add_arguments as add_experiment_arguments
+from study.splits.command import add_split_arguments
 
 Command = Callable[[Parts, argparse.Namespace], int]
 
@@ -40,6 +42,7 @@ def add_study_arguments(parser: argparse.ArgumentParser, shared: argparse.Argume
     new = word(new_study, "new")
     new.add_argument("name", help="what the study is called; its questions are those of the setting `questions`")
     _add_plan_arguments(new, ())
+    new.add_argument("--questions-from-split", metavar="SPLIT", help="customers' first questions in a split instead")
     new.add_argument("--decides", nargs=2, metavar="ARM", help="is the first better than the second?")
     new.add_argument("--measure", choices=MEASURES, help="what decides (default: facts where they are known)")
     new.add_argument("--ratings", type=int, default=0, metavar="N", help="how many pairs people rate (default: 0)")
@@ -68,6 +71,8 @@ def add_study_arguments(parser: argparse.ArgumentParser, shared: argparse.Argume
     _add_name(export)
     export.add_argument("--kind", choices=EXPORTS, default="jsonl", help="what to write (default: jsonl)")
     export.add_argument("--out", metavar="FOLDER", default=".", help="where to write it (default: here)")
+    about = "live chats shared out between arms, an online A/B test: list, start, show, end, report, export"
+    add_split_arguments(words.add_parser("split", help=about, description=about), shared, points)
 
 
 def points(text: str) -> int:
@@ -234,10 +239,11 @@ def _add_name(parser: argparse.ArgumentParser) -> None:
 def _plan(parts: Parts, options: argparse.Namespace, name: str) -> StudyPlan:
     """The plan that the flags describe. Raises StudyError, QuestionsError."""
     settings = parts.settings
-    if not settings.questions:
-        raise StudyError("There are no test questions: give them with --questions FILE, or set `questions`.")
     given: dict[str, Any] = vars(options)
-    questions = str(settings.path("questions"))
+    split = given.get("questions_from_split")
+    if not split and not settings.questions:
+        raise StudyError("There are no test questions: give them with --questions FILE, or set `questions`.")
+    questions = f"{FROM_SPLIT}{split}" if split else str(settings.path("questions"))
     arms = tuple(read_arm(text, settings.template, settings.adapter) for text in options.arms)
     names = [arm.name for arm in arms]
     if not (decides := given.get("decides")):

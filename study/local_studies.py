@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import StudyError
 from core.protocols import Backend, Retriever
 from core.settings import ROOT
+from core.splits import FROM_SPLIT, Splits
 from core.studies import (
     ExportKind,
     Planning,
@@ -40,7 +42,8 @@ BEAT_S = 0.2  # how often `run` looks whether the caller wants to end it
 
 
 class LocalStudies:
-    """`folder` keeps what tells processes of each other's runs; `at_once` answers are under way at a time."""
+    """`folder` keeps what tells processes of each other's runs; `at_once` answers are under way at a time. Customers'
+    questions come from `splits`."""
 
     def __init__(
         self,
@@ -53,6 +56,7 @@ class LocalStudies:
         embed: Embed,
         folder: Path,
         at_once: int = 1,
+        splits: Splits | None = None,
     ) -> None:
         self.store = store
         self.queue = queue
@@ -61,20 +65,21 @@ class LocalStudies:
         self.training = training
         self.adapters = adapters
         self.embed = embed
+        self.splits = splits
         self.runner = StudyRunner(store, backend, folder, at_once)
 
     def look(self, questions: str) -> QuestionsLook:
-        return look(_read(questions))
+        return look(self._read(questions))
 
     def planning(self, plan: StudyPlan) -> Planning:
         check_numbers(plan)
-        return planning(plan, look(chosen_questions(plan)))
+        return planning(plan, look(self._chosen(plan)))
 
     def add(self, plan: StudyPlan) -> Study:
         check_plan(plan)
         if any(study.plan.name == plan.name for study in self.store.studies()):
             raise StudyError(f"There is a study '{plan.name}' already; choose another name, or remove that one first.")
-        questions = chosen_questions(plan)
+        questions = self._chosen(plan)
         check_questions(plan, questions, look(questions))
         self._check_index(plan)
         arms = identities(self.backend, plan.arms, questions)
@@ -125,32 +130,48 @@ class LocalStudies:
     def report_html(self, study_id: str) -> str:
         from study.report.page import report_html
 
-        return str(report_html(*self._results(study_id), self._report_tools()))
+        return str(report_html(*self._results(study_id), self._report_tools(study_id)))
 
     def print_report(self, study_id: str) -> None:
         from study.analysis.findings import findings
         from study.report.terminal import print_findings
 
-        print_findings(findings(*self._results(study_id), self._report_tools()))
+        print_findings(findings(*self._results(study_id), self._report_tools(study_id)))
 
     def export(self, study_id: str, kind: ExportKind, folder: Path) -> Path:
         from study.report.export import export
 
         try:
-            return Path(export(kind, *self._results(study_id), self._report_tools(), folder))
+            return Path(export(kind, *self._results(study_id), self._report_tools(study_id), folder))
         except OSError as error:
             raise StudyError(f"The study cannot be written to {folder}: {error.strerror}; choose another.") from error
 
     def uses(self, adapter: str) -> str:
         return study_with(self.store, adapter)
 
+    def _chosen(self, plan: StudyPlan) -> list[TestQuestion]:
+        return spread(self._read(plan.questions), plan.limit)
+
+    def _read(self, questions: str) -> Sequence[TestQuestion]:
+        """Of a split, or of a file. Raises SplitError, QuestionsError."""
+        if self.splits and questions.startswith(FROM_SPLIT):
+            return self.splits.questions(questions.removeprefix(FROM_SPLIT))
+        return _read(questions)
+
     def _results(self, study_id: str) -> tuple[Study, list[StudyAnswer], list[Rating]]:
         return self.store.study(study_id), self.store.answers(study_id), self.store.ratings(study_id)
 
-    def _report_tools(self) -> ReportTools:
+    def _report_tools(self, study_id: str) -> ReportTools:
         from study.report.tools import ReportTools
 
-        return ReportTools(self.embed, self.adapters.card)
+        return ReportTools(self.embed, self.adapters.card, self._with_customers(self.store.study(study_id).plan))
+
+    def _with_customers(self, plan: StudyPlan) -> str:
+        """What the split found from which the study has its questions, '' for one from a file."""
+        if self.splits is None or not plan.questions.startswith(FROM_SPLIT):
+            return ""
+        name = plan.questions.removeprefix(FROM_SPLIT)
+        return f"With customers, in the split '{name}': {self.splits.sentence(name)}"
 
     def _begin(self, study_id: str, progress: Progress | None = None) -> threading.Event:
         study = self.store.study(study_id)

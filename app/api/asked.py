@@ -126,7 +126,9 @@ class Metadata(BaseModel):
 class ChatRequest(Strict):
     """A question with the conversation before it, for one arm."""
 
-    model: Text = Field(description="An arm, as /v1/models lists them.", max_length=200)
+    model: Text = Field(
+        description="An arm, as /v1/models lists them, or `split` for the one that is drawn.", max_length=200
+    )
     messages: list[Message] = Field(min_length=1, max_length=MOST_MESSAGES)
     stream: bool | None = None
     stream_options: StreamOptions | None = None

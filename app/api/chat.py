@@ -18,8 +18,10 @@ from app.api.errors import ApiError
 from app.api.growing import reply
 from app.api.replies import Told
 from core.parts import Parts
-from core.types import ArmSpec, Decoding
+from core.splits import Drawn
+from core.types import SPLIT, ArmSpec, Decoding
 
+DECODING = ("temperature", "top_p", "max_tokens", "max_completion_tokens", "stop")  # fields that change the arm
 SMALLEST_TOP_P = 0.01  # as in templates; OpenAI takes 0 for the likeliest token alone
 
 
@@ -40,14 +42,28 @@ class ChatCompletions:
     def _steps(self, asked: ChatRequest, caller: Caller) -> Generator[Told, None, None]:
         """The growing answer, made by whoever takes its next step; nothing is stored before all is checked."""
         caller.check(asked.model)
-        spec = self.arms.spec(asked.model)
+        owner, chat_id = caller.owner(asked.user), asked.metadata.chat_id if asked.metadata else ""
+        spec, drawn = self._arm(asked, owner, chat_id)
         decoding = self._decoding(asked, spec)
         *history, last = asked.turns
-        chat_id = asked.metadata.chat_id if asked.metadata else ""
-        question = self.desk.take_conversation(caller.owner(asked.user), history, last.text, chat_id)
+        question = self.desk.take_conversation(owner, history, last.text, chat_id, drawn)
         with contextlib.closing(self.desk.answer(question, spec, decoding=decoding)) as answers:
             for answer in answers:
-                yield Told(answer, question)
+                yield Told(answer, question, drawn)
+
+    def _arm(self, asked: ChatRequest, owner: str, chat_id: str) -> tuple[ArmSpec, Drawn | None]:
+        """The arm that was asked for, or that a split has drawn. Raises ApiError."""
+        if asked.model != SPLIT:
+            return self.arms.spec(asked.model), None
+        if given := next((name for name in DECODING if getattr(asked, name) not in (None, ())), ""):
+            raise ApiError(
+                400,
+                f"`{given}` is not taken together with the model '{SPLIT}': it would make another arm than the one "
+                "that was drawn; leave it out.",
+                given,
+                "invalid_value",
+            )
+        return self.arms.drawn(owner, chat_id)
 
     def _decoding(self, asked: ChatRequest, spec: ArmSpec) -> Decoding:
         """The template's with what the caller wants otherwise. Raises ApiError."""

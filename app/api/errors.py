@@ -137,7 +137,7 @@ def _capital(sentence: str) -> str:
 
 def _sentence(error: HTTPException) -> str:
     known = {
-        404: "There is no such address; the API has /v1/models and /v1/chat/completions.",
+        404: "There is no such address; the API has /v1/models, /v1/chat/completions and /v1/thumbs.",
         405: "Method not taken.",
     }
     return known.get(error.status_code, str(error.detail))

@@ -15,6 +15,7 @@ from app.api.body_limit import BodyLimit
 from app.api.callers import Caller, Callers
 from app.api.chat import ChatCompletions
 from app.api.errors import add_handlers
+from app.api.thumbs import ThumbRequest, give_thumb
 from app.api.wire import ArmModel, ArmModels, ChatCompletion, ChatCompletionChunk, Problems
 from core.parts import Parts
 
@@ -23,7 +24,7 @@ LARGEST_BODY = 2 << 20  # bytes
 REASONS = {
     400: "The request is wrong; `param` names the field.",
     401: "No key, or not one in force.",
-    404: "There is no such model, or the key does not allow it.",
+    404: "There is no such model or answer, or the key does not allow it.",
     413: "The body is too large.",
     429: "Too many answers are under way.",
     500: "A bug.",
@@ -71,6 +72,11 @@ def build_api(parts: Parts) -> FastAPI:
     async def chat_completions(asked: ChatRequest, request: Request, caller: Caller = known) -> Response:
         """Answers the last message with one arm."""
         return await completions.answer(asked, request, caller)
+
+    @api.post("/thumbs", status_code=204, responses=errors(400, 401, 404, 413, 500, 503))
+    def thumbs(asked: ThumbRequest, caller: Caller = known) -> None:
+        """Keeps a customer's thumb on an answer."""
+        give_thumb(parts.desk, asked, caller)
 
     api.openapi = lambda: _page(api)  # type: ignore[method-assign]
     return api

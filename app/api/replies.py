@@ -19,6 +19,7 @@ from app.api.wire import (
     Reply,
     Usage,
 )
+from core.splits import Drawn
 from core.types import Answer, Question
 
 
@@ -28,11 +29,12 @@ class Gone(Exception):
 
 @dataclass(frozen=True)
 class Told:
-    """An answer as far as it is written, with its question; its outcome is only known at the end. The model server has
-    no arms, and no questions that are on record."""
+    """An answer as far as it is written, with its question; its outcome is only known at the end. `drawn`: by a split.
+    The model server has no arms, and no questions that are on record."""
 
     answer: Answer
     question: Question | None = None
+    drawn: Drawn | None = None
 
 
 def whole(asked: ChatRequest, told: Told) -> Completion:
@@ -97,6 +99,8 @@ def _extension(told: Told) -> Extension | None:
         question_id=told.question.id,
         answer_id=answer.id,
         arm=ArmIdentity(**asdict(answer.arm)),
+        split=told.drawn.split if told.drawn else None,
+        split_arm=told.drawn.arm if told.drawn else None,
         passages=list(answer.passages),
         first_token_s=answer.first_token_s,
         total_s=answer.total_s,

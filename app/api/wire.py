@@ -38,6 +38,8 @@ class Extension(BaseModel):
     question_id: str
     answer_id: str
     arm: ArmIdentity
+    split: str | None = Field(description="The id of the split that drew the arm; null without one.")
+    split_arm: str | None = Field(description="The arm's name in it.")
     passages: list[Passage] = Field(description="What the answer was given to read, best first.")
     first_token_s: float | None
     total_s: float
@@ -103,11 +105,13 @@ class ChatCompletionChunk(BaseModel):
 
 
 class ArmModel(BaseModel):
-    """An arm as a model."""
+    """An arm as a model. Of `split` nothing is told but its name: which arm it is, is drawn for each user."""
 
     id: str
     object: Literal["model"] = "model"
-    created: int = Field(description="When its template got its present version, in seconds since 1970.")
+    created: int = Field(
+        description="When its template got its present version, or the split began, in seconds since 1970."
+    )
     owned_by: Literal["duodesk"] = "duodesk"
     arm: str
     template: str

@@ -1,4 +1,4 @@
-"""The Study page: studies, planning a new one, and its verdict. Its pairs are rated on a page of their own."""
+"""The Study page: studies, planning a new one, its verdict, and live chats. Pairs are rated on a page of their own."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 import gradio as gr
 
-from app.study import plan_tab, studies_tab, verdict_tab
+from app.study import plan_tab, split_tab, studies_tab, verdict_tab
 from app.widgets import top_line
 from core.parts import Parts
 
 
 def build(parts: Parts, blocks: Any) -> None:
-    """Lays the three tabs out and wires them to each other."""
+    """Lays the tabs out and wires them to each other."""
     top_line(parts, blocks)
     chosen = gr.State("")  # the id of the study that all tabs are about
     with gr.Tabs(elem_id="study-page-tabs") as tabs:
@@ -22,6 +22,8 @@ def build(parts: Parts, blocks: Any) -> None:
             form = plan_tab.build(parts)
         with gr.Tab("Verdict", id="verdict") as verdict_open:
             told = verdict_tab.build(parts, chosen)
+        with gr.Tab("Live split", id="split") as split_open:
+            live = split_tab.build(parts)
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
@@ -32,10 +34,13 @@ def build(parts: Parts, blocks: Any) -> None:
     opened = new_open.select(form.handlers.open, form.opened, form.opened, **quiet)
     opened.then(**form.look_again).then(**form.plan_again)
     told.show(verdict_open.select(told.handlers.open, chosen, told.study, **quiet).then)
-    left = [new_open.select, verdict_open.select]
+    live.opened(split_open.select)
+    left = [new_open.select, verdict_open.select, split_open.select]
     gr.on(left, lambda: gr.Timer(active=False), None, listed.timer, **quiet)
 
     listed.verdict.click(lambda: gr.Tabs(selected="verdict"), None, tabs, **quiet)
+    taken = live.taken.click(live.questions, live.chosen, form.questions, **quiet)
+    taken.then(lambda: gr.Tabs(selected="new"), None, tabs, **quiet)
     listed.copy.click(form.handlers.use, chosen, [tabs, *form.used], **quiet)
     form.start.click(
         form.handlers.start,

@@ -40,6 +40,7 @@ class PlanTab:
     start: Any
     inputs: list[Any]  # what `PlanForm.start` takes
     said: Any
+    questions: Any  # the box that names the question set
     look_again: Any  # looks at the questions and plans anew, as a listener's arguments
     plan_again: Any
 
@@ -56,7 +57,7 @@ def build(parts: Parts) -> PlanTab:
         name = gr.Textbox(label="Name of the study", placeholder="such as spring 2026", max_lines=1, min_width=220)
         questions = gr.Textbox(
             settings.questions,
-            label="Questions: a CSV or JSONL file, or a folder",
+            label="Questions: a CSV or JSONL file, a folder, or split:NAME",
             max_lines=1,
             scale=2,
             min_width=260,
@@ -141,4 +142,4 @@ def build(parts: Parts) -> PlanTab:
     gr.on(changed, trigger_mode="always_last", **plan_again)
 
     used = [*shown, *(value for field, value in zip(FIELDS, values, strict=True) if field not in ("first", "second"))]
-    return PlanTab(tab, [template, adapter], used, start, [arms, *values], said, look_again, plan_again)
+    return PlanTab(tab, [template, adapter], used, start, [arms, *values], said, questions, look_again, plan_again)

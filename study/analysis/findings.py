@@ -29,7 +29,8 @@ class Findings:
     """`score_measure` is what automatic scores are by: the plan's measure, or the best there is where votes decide.
 
     `comparisons` and `effects` are on these scores. `remarks` is what a reader must know before trusting anything,
-    `exploration` what was found beyond the planned comparison, corrected for looking at all pairs.
+    `exploration` what was found beyond the planned comparison, corrected for looking at all pairs. `live` is what a
+    split of live chats found, '' without one.
     """
 
     study: Study
@@ -46,6 +47,7 @@ class Findings:
     costs: CostFindings
     alike: Alike | None
     judge: JudgeFindings | None
+    live: str = ""
 
 
 def findings(study: Study, answers: Sequence[StudyAnswer], ratings: Sequence[Rating], tools: ReportTools) -> Findings:
@@ -79,6 +81,7 @@ def findings(study: Study, answers: Sequence[StudyAnswer], ratings: Sequence[Rat
         costs=known.costs,
         alike=scores_alike(scores, votes),
         judge=judge_findings(study, votes),
+        live=tools.live,
     )
 
 

@@ -69,12 +69,12 @@ def export(
     }
     folder.mkdir(parents=True, exist_ok=True)
     ending, content = write[kind]()
-    file = folder / f"{_file_name(study.plan.name)}{ending}"
+    file = folder / f"{file_name(study.plan.name)}{ending}"
     file.write_bytes(content.encode() if isinstance(content, str) else content)
     return file
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
     return re.sub(r"\W+", "-", name.lower()).strip("-")[:80] or "study"
 
 

@@ -60,18 +60,18 @@ def _head(found: Findings) -> str:
         f"<header><h1>{text(plan.name)}</h1>{paragraph(about, 'soft')}</header>"
         f'<div class="answer {decision.kind}">{paragraph(decision.sentence)}{opinion}'
         f"{'' if decision.contradicted else paragraph(decision.second_opinion)}"
-        f"{paragraph(BRACKETS, 'soft') if decision.lead else ''}</div>"
+        f"{paragraph(found.live)}{paragraph(BRACKETS, 'soft') if decision.lead else ''}</div>"
         f"{items(found.remarks, 'warnings')}{items(found.exploration)}{_arms(plan)}"
     )
 
 
 def _arms(plan: StudyPlan) -> str:
     """What each arm is, in words."""
-    rows = "".join(f"<dt>{text(arm.name)}</dt><dd>{text(_what(arm.spec))}</dd>" for arm in plan.arms)
+    rows = "".join(f"<dt>{text(arm.name)}</dt><dd>{text(arm_words(arm.spec))}</dd>" for arm in plan.arms)
     return f"<dl>{rows}</dl>"
 
 
-def _what(spec: ArmSpec) -> str:
+def arm_words(spec: ArmSpec) -> str:
     model = f"the model {spec.model}" if spec.model else "the base model"
     adapter = f", fine-tuned as {spec.adapter}" if spec.uses_adapter else ""
     passages = ", prompted with passages found in the documents" if spec.uses_retrieval else ", without any documents"

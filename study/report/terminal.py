@@ -25,7 +25,7 @@ def print_findings(found: Findings) -> None:
     """The sentence, what contradicts it and what must be known; each arm; people's votes; the effects."""
     decision = found.decision
     print("", decision.sentence, sep="\n")
-    for line in (decision.second_opinion, *found.exploration):
+    for line in (decision.second_opinion, found.live, *found.exploration):
         print(line) if line else None
     for line in found.remarks:
         print(f"! {line}")

@@ -16,7 +16,9 @@ def _no_card(adapter: str) -> Mapping[str, Any]:
 @dataclass(frozen=True)
 class ReportTools:
     """`embed` turns texts into unit vectors [texts, size], None: answers get no similarity. `card` returns what is
-    known of how an adapter was trained; it may raise AdapterError."""
+    known of how an adapter was trained; it may raise AdapterError. `live` says what customers made of the arms that
+    they had, '' when nothing is known."""
 
     embed: Embed | None = None
     card: Callable[[str], Mapping[str, Any]] = _no_card
+    live: str = ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from study.statistics.clusters import Labels, Values
-from study.statistics.estimate import LEVEL
+from study.statistics.estimate import LEVEL, Estimate
 
 GRID = 1000  # candidate means between 0 and 1
 TRUNCATION = 0.5  # share of its wealth that a bet may lose at most, as in the paper
@@ -46,6 +46,22 @@ def confidence_sequence(values: Values, level: float = LEVEL) -> ConfidenceSeque
     low = np.where(left.any(1), left.argmax(1), 0) - 1
     high = np.where(left.any(1), GRID - left[:, ::-1].argmax(1), GRID) + 1
     return ConfidenceSequence(candidates[np.maximum(low, 0)], candidates[np.minimum(high, GRID)])
+
+
+def difference_so_far(ours: Values, theirs: Values, level: float = LEVEL) -> Estimate:
+    """Ours minus theirs, means of observations from 0 to 1 of different people in order of arrival, with an interval
+    that may be looked at after every observation.
+
+    The first of ours is held against the first of theirs, the second against the second, and so on: independent
+    differences, of which `confidence_sequence` knows the mean. What one arm has more of waits for the other. Without a
+    pair the interval is all that there can be, around 0.
+    """
+    pairs = min(len(ours), len(theirs))
+    if not pairs:
+        return Estimate(0.0, -1.0, 1.0)
+    differences = np.asarray(ours[:pairs], float) - np.asarray(theirs[:pairs], float)
+    found = confidence_sequence((differences + 1) / 2, level)
+    return Estimate(float(differences.mean()), 2 * float(found.low[-1]) - 1, 2 * float(found.high[-1]) - 1)
 
 
 def question_means(values: Values, questions: Labels, planned: Mapping[str, int]) -> np.ndarray:

@@ -13,7 +13,7 @@ import csv
 import gzip
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -28,10 +28,12 @@ from study.statistics.davidson import davidson_directly
 from study.statistics.equivalence import equivalence_p_value
 from study.statistics.estimate import Estimate, Inference
 from study.statistics.factorial import factorial_effects
+from study.statistics.independent import independent_difference
 from study.statistics.paired import bootstrap_difference, paired_difference, permutation_p_value
 from study.statistics.planning import detectable_difference
 from study.statistics.prediction_powered import prediction_powered_mean
-from study.statistics.sequential import confidence_sequence, question_means
+from study.statistics.sample_ratio import SUSPICIOUS, sample_ratio_p_value
+from study.statistics.sequential import confidence_sequence, difference_so_far, question_means
 from study.statistics.win_rate import Verdict, win_rate
 
 COVERAGE = (0.93, 0.97)
@@ -177,6 +179,39 @@ def judge(generator: np.random.Generator) -> dict[str, bool]:
     return {"prediction-powered mean": holds(prediction_powered_mean(people[:50], judged[:50], judged[50:]), 0.5)}
 
 
+def live_split(generator: np.random.Generator) -> dict[str, bool]:
+    """Customers who come more than once, and lean to one side."""
+    many = _difference(generator, (150, 150), (0.7, 0.6))
+    few = _difference(generator, (40, 40), (0.7, 0.6))
+    unequal = _difference(generator, (30, 270), (0.9, 0.8))
+    return {
+        "difference of a split, 150 visitors an arm": holds(many, 0.1),
+        "difference of a split, 40 visitors an arm": holds(few, 0.1),
+        "difference of a split, 30 visitors against 270": holds(unequal, 0.1),
+    }
+
+
+def _difference(generator: np.random.Generator, visitors: tuple[int, int], rates: tuple[float, float]) -> Inference:
+    ours, theirs = (simulated.rated_chats(generator, *arm) for arm in zip(visitors, rates, strict=True))
+    return independent_difference(ours.thumbs, theirs.thumbs, ours.visitors, theirs.visitors, 1.0)
+
+
+def split_alarms(generator: np.random.Generator) -> dict[str, bool]:
+    """Arms that are the same: at the planned end, and at any look before it; and visitors as they were planned."""
+    one, other = (simulated.rated_chats(generator, 200, 0.7) for _ in range(2))
+    at_end = independent_difference(one.thumbs, other.thumbs, one.visitors, other.visitors, 1.0)
+    ours, theirs = (arm.thumbs[np.unique(arm.visitors, return_index=True)[1]] for arm in (one, other))
+    sequence = difference_so_far(ours, theirs)
+    came = generator.multinomial(1000, (0.9, 0.1))
+    ratio = sample_ratio_p_value(came.tolist(), (90, 10))
+    return {
+        "false alarm of a split, at its end": at_end.p_value() < 0.05,
+        "false alarm of a split, at any look": sequence.low > 0 or sequence.high < 0,
+        "false alarm of the sample ratio, at 5%": ratio is not None and ratio < 0.05,
+        "false alarm of the sample ratio": ratio is not None and ratio < SUSPICIOUS,
+    }
+
+
 def learning(generator: np.random.Generator) -> dict[str, bool]:
     scores, other = simulated.curves(generator, RISING, 0.7, 3, 80)
     found = learning_curve(SIZES, scores, other)
@@ -254,7 +289,7 @@ def published_kappas(file: Path) -> Iterator[Check]:
 
 def checks(runs: int, pandalm: Path | None) -> Iterator[Check]:
     yield Check("Bradley-Terry, gap to independent code", bradley_terry_gap(), 0, 1e-6)
-    for study in (one_rater, raters_who_differ, automatic_scores, topics, judge, learning):
+    for study in (one_rater, raters_who_differ, automatic_scores, topics, judge, learning, live_split):
         yield from held(study, runs)
     yield from held(raters_alike, runs, *SAFE)
     yield from held(partial(strengths, truth=true_strengths()), runs)
@@ -262,6 +297,9 @@ def checks(runs: int, pandalm: Path | None) -> Iterator[Check]:
     yield from held(partial(agreement, truth=many.mean if many else 0.0), runs)
     yield from held(false_alarms, runs, 0.0, 0.05)
     yield from held(wrong_claims, runs, 0.03, 0.07)
+    at_end, at_any_look, by_ratio, suspicious = held(split_alarms, runs, 0.0, 0.07)
+    yield from (replace(at_end, low=0.03), replace(at_any_look, high=0.05))
+    yield from (replace(by_ratio, low=0.03), replace(suspicious, high=0.005))
     yield from held(power, runs, 0.77, 0.83)
     if pandalm:
         yield from published_kappas(pandalm)

@@ -39,6 +39,26 @@ def true_rates(rater_spread: float, lead: float) -> tuple[float, float]:
     return float((1 + above - below) / 2), float(1 - above - below)
 
 
+@dataclass(frozen=True)
+class RatedChats:
+    """Thumbs, 1 or 0, and who gave them [chats], in order of arrival."""
+
+    thumbs: np.ndarray
+    visitors: np.ndarray
+
+
+def rated_chats(generator: np.random.Generator, visitors: int, rate: float, spread: float = 1.0) -> RatedChats:
+    """Of visitors with one chat to many, who lean to one side with a spread; `rate` is the true share of thumbs up."""
+    from scipy.special import ndtr, ndtri
+
+    each = 1 + generator.negative_binomial(1, 0.4, size=visitors)  # 2.5 chats in the mean, a few visitors have ten
+    visitor = np.repeat(np.arange(visitors), each)
+    liking = ndtr(ndtri(rate) * (1 + spread**2) ** 0.5 + spread * generator.normal(size=visitors))
+    arrived = generator.permutation(len(visitor))
+    thumbs = generator.random(len(visitor)) < liking[visitor]
+    return RatedChats(thumbs[arrived].astype(float), visitor[arrived])
+
+
 def facts(generator: np.random.Generator, means: Sequence[float], questions: int) -> np.ndarray:
     """The share of three facts that each arm gets right [arms, questions], of true means [arms] between 0 and 1.
 

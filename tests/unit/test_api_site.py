@@ -14,6 +14,7 @@ from core.api_keys import make_key
 from core.errors import ModelNotFound, PromptTooLong, StoreError, UnknownTemplate
 from core.settings import Settings
 from core.types import Decoding, Queue, TranscriptFilter, Turn, now
+from study.splits.local_splits import LocalSplits
 from tests.conftest import PROMPT
 
 ASKED = [{"role": "user", "content": "Where is my bike?"}]
@@ -36,6 +37,7 @@ def site(desk, host="127.0.0.1"):
     parts = SimpleNamespace(
         settings=Settings(host=host), store=desk.store, desk=desk, templates=Templates(), model=model, retriever=None
     )
+    parts.splits = LocalSplits(desk.store, desk.backend, parts.retriever)
     app = FastAPI(openapi_url=None)
     add_routes(app, parts)
     return TestClient(app, HERE, raise_server_exceptions=False)
@@ -355,9 +357,9 @@ def test_no_caller_can_make_new_time_series(client, desk, backend):
 def test_the_openapi_page_tells_the_api_alone_and_its_own_errors(client):
     page = client.get("/openapi.json").json()
     assert page["servers"] == [{"url": "/v1"}]
-    assert set(page["paths"]) == {"/models", "/models/{model}", "/chat/completions"}
+    assert set(page["paths"]) == {"/models", "/models/{model}", "/chat/completions", "/thumbs"}
     statuses = {status for path in page["paths"].values() for one in path.values() for status in one["responses"]}
-    assert statuses == {"200", "400", "401", "404", "413", "429", "500", "503"}
+    assert statuses == {"200", "204", "400", "401", "404", "413", "429", "500", "503"}
     assert "HTTPValidationError" not in page["components"]["schemas"]
 
 

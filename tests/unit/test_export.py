@@ -212,3 +212,10 @@ def test_a_long_export_is_made_line_by_line() -> None:
     assert json.loads(next(to_jsonl(endless())))["chat_id"] == "chat"
     lines = to_csv(endless())
     assert [len(next(lines)) > 0 for _ in range(5)] == [True] * 5
+
+
+def test_a_chat_whose_arm_a_split_drew_names_both_in_columns_that_no_reader_of_transcripts_takes_for_its_own():
+    drawn = exchange(chat=replace(CHAT, kind="chat", split="split-1", split_arm="new"))
+    for row in (as_objects(drawn)["left-answer"], as_rows(drawn)["left-answer"]):
+        assert (row["split_id"], row["split_arm"]) == ("split-1", "new")
+        assert "split" not in row, "a reader would take it for train and test"

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from study.statistics import simulate
+from study.statistics.independent import independent_difference
+from study.statistics.sample_ratio import SUSPICIOUS, sample_ratio_p_value
 from study.statistics.simulate import held
 
 
@@ -16,6 +18,7 @@ from study.statistics.simulate import held
         (simulate.automatic_scores, 200),
         (simulate.topics, 200),
         (simulate.judge, 200),
+        (simulate.live_split, 200),
     ],
 )
 def test_intervals_hold_the_truth(study, runs):
@@ -31,6 +34,39 @@ def test_the_crossover_is_recovered():
 def test_looking_at_every_vote_does_not_fool_the_confidence_sequence():
     for check in held(simulate.false_alarms, 100, 0.0, 0.05):
         assert check.passed, check
+
+
+def test_a_split_of_equal_arms_raises_no_more_alarms_than_it_may():
+    at_end, at_any_look, by_ratio, suspicious = held(simulate.split_alarms, 100)
+    assert 0.01 <= at_end.figure <= 0.1, at_end
+    assert at_any_look.figure <= 0.05, at_any_look
+    assert 0.01 <= by_ratio.figure <= 0.1, by_ratio
+    assert suspicious.figure <= 0.01, suspicious
+
+
+def test_visitors_who_get_lost_in_one_arm_are_noticed():
+    assert sample_ratio_p_value([500, 500], (50, 50)) == 1
+    assert sample_ratio_p_value([1000, 880], (50, 50)) > SUSPICIOUS
+    assert sample_ratio_p_value([1000, 800], (50, 50)) < SUSPICIOUS
+    assert sample_ratio_p_value([900, 100], (90, 10)) == 1
+    assert sample_ratio_p_value([7, 0], (50, 50)) is None, "too few to tell"
+
+
+def test_rows_of_one_visitor_do_not_count_as_so_many_visitors():
+    once, often = [1.0, 0.0, 1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+    visitors = list(range(6))
+    alone = independent_difference(once, often, visitors, visitors)
+    repeated = independent_difference(once * 10, often * 10, visitors * 10, visitors * 10)
+    assert repeated.mean == pytest.approx(alone.mean)
+    assert repeated.half_width() == pytest.approx(alone.half_width())
+    apart = independent_difference(once * 10, often * 10, range(60), range(60))
+    assert apart.half_width() < alone.half_width() / 2
+
+
+def test_one_visitor_alone_can_tell_nothing():
+    found = independent_difference([1.0, 1.0], [0.0, 0.0], ["ann", "ann"], ["ben", "eva"], 1.0)
+    assert found.p_value() == 1
+    assert found.half_width() == np.inf
 
 
 def test_false_alarms_and_power_are_as_planned():

@@ -292,7 +292,7 @@ def test_an_index_that_holds_a_test_question_word_for_word_is_refused(studies, a
     [
         ({"name": " "}, "needs a name"),
         ({"arms": ()}, "at least two arms"),
-        ({"arms": (StudyArm("a", PROMPT), StudyArm("a", LORA))}, "Two arms of the study are called 'a'"),
+        ({"arms": (StudyArm("a", PROMPT), StudyArm("a", LORA))}, "Two of the arms are called 'a'"),
         ({"arms": (StudyArm("as it is", PROMPT), StudyArm("tuned", ArmSpec("lora", "friendly")))}, "needs an adapter"),
         ({"decides": ("tuned", "tuned")}, "two different arms of the study"),
         ({"decides": ("tuned", "other")}, "two different arms of the study"),
