@@ -158,6 +158,13 @@ def paced(growing: Iterable[Growing]) -> Iterator[Growing]:
         yield state
 
 
+def in_line(place: int) -> str:
+    """What stands where an answer will be: its place in line, where it has one."""
+    if place > 1:
+        return f"In line, {place - 1} before you …"
+    return "In line, you are next …" if place else "…"
+
+
 def figures(answer: Answer) -> str:
     """One line about an answer: who, how fast, how much."""
     parts = [arm_line(answer.arm)] if answer.arm else []

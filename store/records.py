@@ -25,7 +25,7 @@ def question_row(question: Question) -> dict[str, Any]:
 
 def answer_row(answer: Answer) -> dict[str, Any]:
     arm = answer.arm
-    return asdict(answer) | {
+    return _kept(answer) | {
         "folded": fold(answer.text),
         "arm_name": arm.name if arm else None,
         "template": arm.template if arm else None,
@@ -41,7 +41,7 @@ def study_row(study: Study) -> dict[str, Any]:
 
 
 def study_answer_row(answer: StudyAnswer, question: TestQuestion) -> dict[str, Any]:
-    return asdict(answer.answer) | {
+    return _kept(answer.answer) | {
         "study_id": answer.study_id,
         "arm_name": answer.arm,
         "digest": digest(answer.answer.arm, question),
@@ -77,7 +77,7 @@ def answer_record(row: Row) -> Answer:
         "passages": tuple(Passage(**passage) for passage in row["passages"]),
         "prompt": turns(row["prompt"]),
     }
-    return Answer(**_fields(Answer, row) | nested)
+    return Answer(**_fields(Answer, {**row, "place": 0}) | nested)
 
 
 def pair_record(row: Row) -> Pair:
@@ -130,6 +130,13 @@ def turns(stored: Iterable[dict[str, Any]]) -> tuple[Turn, ...]:
 
 def rating_record(row: Row) -> Rating:
     return Rating(**_fields(Rating, row) | {"rater": row["rater"] or "", "criteria": _criteria(row)})
+
+
+def _kept(answer: Answer) -> dict[str, Any]:
+    """All but the place in line, which nothing on record has."""
+    row = asdict(answer)
+    del row["place"]
+    return row
 
 
 def _fields(record: type, row: Row) -> dict[str, Any]:

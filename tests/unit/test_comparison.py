@@ -2,12 +2,14 @@
 
 import itertools
 import random
+import threading
+from types import SimpleNamespace
 
 import pytest
 
 from core.comparison import Comparisons, normalise, veil
 from core.errors import AlreadyVoted, StillBlind, VoteError
-from core.types import TranscriptFilter
+from core.types import Answer, TranscriptFilter
 from tests.conftest import LORA, PROMPT, Broken
 
 
@@ -32,6 +34,36 @@ def test_a_blind_question_shows_nothing_until_both_answers_are_there(comparisons
     assert {(sides.left, sides.right, sides.rateable) for sides in waiting} == {("", "", False)}
     assert result.rateable
     assert {result.left, result.right} == {"I am prompt, really.", "I am lora, really."}
+
+
+@pytest.mark.parametrize(
+    ("places", "told"),
+    [
+        (([5], [4]), 4),  # 3 stand before the two of this comparison
+        (([1], [2]), 1),
+        (([3], []), 3),  # one is being written
+        (([1], [1]), 1),  # in the lines of two models
+        (([], []), 0),
+    ],
+)
+@pytest.mark.parametrize("left", ["a", "b"])
+def test_a_comparison_tells_one_place_for_both_sides_whichever_stands_where(desk, places, told, left):
+    comparisons = Comparisons(desk, SimpleNamespace(choice=lambda _: left, shuffle=lambda order: None))
+    there = threading.Barrier(2)
+
+    def answer(question, spec, lane):
+        there.wait()
+        for place in places["ab".index(lane)]:
+            yield Answer("1", question.id, lane, place=place)
+        there.wait()
+        yield Answer("1", question.id, lane)
+
+    desk.answer = answer
+    for blind in (True, False):
+        *waiting, last = comparisons.ask(opened(comparisons, blind), "Which?")
+        waiting = waiting[: sum(len(lane) for lane in places)]
+        assert [(sides.left, sides.right) for sides in waiting] == [("", "")] * len(waiting)
+        assert (waiting[-1].place if waiting else 0, last.place) == (told, 0)
 
 
 def test_which_arm_is_answered_first_is_drawn_anew_for_each_blind_question(desk):
