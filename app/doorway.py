@@ -23,6 +23,7 @@ Asgi = Callable[[Message, Receive, Send], Awaitable[None]]
 
 PAGE = Template((Path(__file__).parent / "waiting.html").read_text(encoding="utf-8"))
 TRY_AGAIN_LATER = 1013  # the websocket close code
+KEEP_ALIVE_S = 75  # longer than proxies keep an idle connection (nginx: 60 s), or they may use one that just ends
 FAREWELL_S = 1  # what requests under way get at the end of the server
 
 
@@ -149,7 +150,14 @@ def serve(prepare: Callable[[Doorway], None], company: str, host: str, port: int
         server.should_exit = True
 
     doorway = Doorway(prepare, company, stop)
-    config = uvicorn.Config(doorway, host=host, port=port, log_level="warning", timeout_graceful_shutdown=FAREWELL_S)
+    config = uvicorn.Config(
+        doorway,
+        host=host,
+        port=port,
+        log_level="warning",
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=FAREWELL_S,
+    )
     server = Server(config)
     server.run()
     if doorway.error:

@@ -1,19 +1,33 @@
-"""Imports gradio in half of its time."""
+"""Gradio without what costs time and serves nobody here."""
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
 from types import ModuleType
+
+SAVING = {
+    # Statistics that nobody looks at, made anew with each event out of so many last ones: 10,000 are gradio's default,
+    # which takes longer than most events do.
+    "GRADIO_ANALYTICS_MAX_EVENTS": "1",
+    "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000",
+    # Unless it is named, gradio asks the file system where it is, whenever a component is made.
+    "GRADIO_TEMP_DIR": str((Path(tempfile.gettempdir()) / "gradio").resolve()),
+}
 
 
 def import_gradio() -> None:
-    """Imports gradio without the stub files that it compares and rewrites beside its own code at every import.
+    """Imports gradio with SAVING in its environment, unless that says otherwise, and without the stub files that it
+    compares and rewrites beside its own code at every import.
 
-    Only editors read them, but parsing the components' sources for them is half of the import. Does nothing
-    where gradio is imported already.
+    Only editors read them, but parsing the components' sources for them is half of the import.
     """
+    for name, value in SAVING.items():
+        os.environ.setdefault(name, value)
     if "gradio" in sys.modules:
         return
     finder = _WithoutStubs()

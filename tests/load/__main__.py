@@ -22,9 +22,9 @@ from typing import Any
 from core.settings import ROOT
 from tests.load.checks import check
 from tests.load.home import add_study, make_home, served, training
-from tests.load.memory import Memory
 from tests.load.report import lines
 from tests.load.seen import read
+from tests.load.usage import Usage
 
 PEOPLE_END_S = 500  # longer than people ever take to finish
 
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         if options.training:
             stack.enter_context(training(home))
         url, pid = stack.enter_context(served(home))
-        memory = stack.enter_context(Memory(pid))
+        usage = stack.enter_context(Usage(pid))
         time.sleep(3)
         _say(f"{options.people} people and {options.raters} raters come, for {options.seconds:g} s")
         load_before = os.getloadavg()
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "load average before": load_before,
         "people": people,
-        "memory": memory.told(usual["began"], usual["seconds"]),
+        "usage": usage.told(usual["began"], usual["seconds"]),
         "questions": len(asked),
         "votes": len(rated),
         "compared": dict(findings.compared),

@@ -53,7 +53,7 @@ class Page:
         self._behind = [self._spawn(self._beat)]
         for number, one in self.components.items():
             if one["type"] == "timer":
-                self._behind.append(self._spawn(self._tick, number, one["props"]["value"]))
+                self._behind.append(self._spawn(self._tick, number))
         for event in [one for one in self.events.values() if any(what == "load" for _, what in one["targets"])]:
             self.run(event)
 
@@ -191,9 +191,9 @@ class Page:
             while not self._closed.is_set() and answer.stream.readline(b"\n"):
                 pass
 
-    def _tick(self, number: int, pause_s: float) -> None:
+    def _tick(self, number: int) -> None:
         event = self.event(number, "tick")
-        while not self._closed.wait(pause_s):
+        while not self._closed.wait(self.values[number]):
             self.run(event)
 
     def _spawn(self, what: Callable[..., None], *arguments: Any) -> gevent.Greenlet:

@@ -414,7 +414,7 @@ def stay(environment: Environment, seconds: float) -> None:
     Person.leaving = False
     runner = environment.create_local_runner()
     total = sum(one.fixed_count for one in environment.user_classes)
-    runner.start(total, spawn_rate=max(2.0, total / 5))
+    runner.start(total, spawn_rate=total / max(5.0, seconds / 10))
     gevent.sleep(seconds)
     Person.leaving = True
     deadline = time.monotonic() + LAST_ANSWER_S

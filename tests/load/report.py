@@ -18,7 +18,9 @@ def lines(told: dict[str, Any]) -> Iterator[str]:
             times = "".join(f"{row[share]:>8.2f}" for share in ("p50", "p90", "p99", "max"))
             yield f"  {row['kind'] + ', ' + row['what']:<34}{row['count']:>7,}{times}"
     yield ""
-    yield "memory of the app in MB: " + ", ".join(f"{name} {size:g}" for name, size in told["memory"].items())
+    yield "the app itself:"
+    for name, size in told["usage"].items():
+        yield f"  {name:<38}{size:>10,g}"
     yield (
         f"{told['cores']} cores, load average before {told['load average before'][0]:.1f}, slots {options['slots']}, "
         f"queue {options['queue']}, training {options['training']}"
