@@ -6,9 +6,16 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
+from copy import copy
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gradio import Blocks
+
+HOUR_S = 3600
 
 SAVING = {
     # Statistics that nobody looks at, made anew with each event out of so many last ones: 10,000 are gradio's default,
@@ -28,14 +35,32 @@ def import_gradio() -> None:
     """
     for name, value in SAVING.items():
         os.environ.setdefault(name, value)
-    if "gradio" in sys.modules:
-        return
     finder = _WithoutStubs()
     sys.meta_path.insert(0, finder)
     try:
         import gradio  # noqa: F401
     finally:
         sys.meta_path.remove(finder)
+    _leave_deep_links_out()
+
+
+def _leave_deep_links_out() -> None:
+    """For links that open a page as it stands, gradio keeps for every page ever opened what each component of the whole
+    site looks like: a third of its processor time, and 0.6 MB a page. There are no such links here."""
+    from gradio.state_holder import SessionState
+
+    def begin(self: SessionState, blocks: Blocks) -> None:
+        self.blocks_config = copy(blocks.default_config)
+        self.config_values = {}
+        self.state_data = {}
+        self._state_ttl = {}
+        self.is_closed = False
+        self.STATE_TTL_WHEN_CLOSED = HOUR_S
+
+    def nothing(*_: Any) -> None: ...
+
+    for name, method in (("__init__", begin), ("_update_config", nothing), ("_update_value_in_config", nothing)):
+        setattr(SessionState, name, method)
 
 
 class _WithoutStubs:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 DAY_S = 24 * 3600
 CLICKS = 16  # at the same time, of each kind
-OPEN_PAGES = 500  # whose state gradio keeps, 0.6 MB each; its default of 10,000 would take 6 GB of those long closed
+OPEN_PAGES = 2000  # whose state gradio keeps, also of those that are closed
 
 
 def build_site(parts: Parts) -> FastAPI:

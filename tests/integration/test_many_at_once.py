@@ -110,4 +110,5 @@ def test_gradio_keeps_no_statistics_and_few_of_the_pages_that_were_ever_open(sit
         site.join(f"visit-{number}", "fresh")
         assert any(message["msg"] == "process_completed" for message in site.messages(f"visit-{number}"))
     assert len(site.blocks._queue.event_analytics) == 1
-    assert site.blocks.state_holder.capacity == 500
+    assert site.blocks.state_holder.capacity == 2000
+    assert len(site.blocks.state_holder["visit-1"].config_values) < 10

@@ -103,12 +103,16 @@ def _check_answer(
         f"{one.text!r} is of {arm}",
     )
     findings.expect("passages", bool(answer.passages) == ("prompt" in arm.name), f"{one.text!r} on {arm.name}")
-    prompt = parts.templates.render(
-        template, one.text, exchange.history[answer.lane], answer.passages, parts.settings.company
-    )
-    rendered = [as_kept(parts, turn.text) for turn in prompt]
+    history = exchange.history[answer.lane]
     there = [turn.text for turn in answer.prompt]
-    findings.expect("prompts as rendered anew", rendered == there, f"{one.text!r}: {there}, not {rendered}")
+    # A prompt that is too long for the model loses its oldest turns.
+    for forgotten in range(0, len(history) + 1, 2):
+        prompt = parts.templates.render(
+            template, one.text, history[forgotten:], answer.passages, parts.settings.company
+        )
+        if same := [as_kept(parts, turn.text) for turn in prompt] == there:
+            break
+    findings.expect("prompts as rendered anew", same, f"{one.text!r}: {there}")
 
 
 def _check_marks(findings: Findings, exchanges: Sequence[Exchange]) -> None:
@@ -116,9 +120,10 @@ def _check_marks(findings: Findings, exchanges: Sequence[Exchange]) -> None:
     in_chat: dict[str, set[str]] = defaultdict(set)
     for exchange in exchanges:
         in_chat[exchange.chat.id] |= marks(exchange.question.text)
+    given = set().union(*in_chat.values())  # what else looks like one is the model's own
     for exchange in exchanges:
         for answer in exchange.answers:
-            foreign = marks(" ".join(turn.text for turn in answer.prompt)) - in_chat[exchange.chat.id]
+            foreign = (marks(" ".join(turn.text for turn in answer.prompt)) & given) - in_chat[exchange.chat.id]
             findings.expect("prompts of one chat alone", not foreign, f"{exchange.question.text!r} saw {foreign}")
 
 

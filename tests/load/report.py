@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-MOST_WRONG = 20
+MOST_WRONG, LONGEST = 20, 1000  # differences, and characters of each
 
 
 def lines(told: dict[str, Any]) -> Iterator[str]:
@@ -32,4 +32,4 @@ def lines(told: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield f"{len(told['wrong']):,} differences or errors"
     for one in told["wrong"][:MOST_WRONG]:
-        yield f"  {one}"
+        yield f"  {one[:LONGEST]}"
