@@ -9,7 +9,17 @@ from typing import Any
 import gradio as gr
 
 from app.drawn_arm import DrawnArm
-from app.widgets import arm_picker, figures, owner, paced, refreshed_choices, say, sources_markdown, top_line
+from app.widgets import (
+    arm_picker,
+    figures,
+    in_line,
+    owner,
+    paced,
+    refreshed_choices,
+    say,
+    sources_markdown,
+    top_line,
+)
 from core.errors import DuodeskError, UnknownChat
 from core.parts import Parts
 from core.types import SPLIT, Answer, Exchange
@@ -149,11 +159,18 @@ class ChatPage:
         before = [message for _, message in shown[:at]]
         arm = self.arms.answers(self.arms.drawn(chat_id, name, request), name, template, adapter)
         answers = self.desk.edit(exchange.question.id, chat_id, event.value, arm)
-        yield from self._again(chat_id, before, event.value, answers, request)
+        yield from self._again(chat_id, before, event.value, answers, request, typed=event.value)
 
     def _again(
-        self, chat_id: str, before: list[dict[str, Any]], asked: str, answers: Iterator[Answer], request: gr.Request
+        self,
+        chat_id: str,
+        before: list[dict[str, Any]],
+        asked: str,
+        answers: Iterator[Answer],
+        request: gr.Request,
+        typed: str = "",
     ) -> Iterator[tuple[Any, Any]]:
+        """What was typed goes into the box if it cannot be asked."""
         question = {"role": "user", "content": asked}
         try:
             self._own(chat_id, request)
@@ -162,7 +179,8 @@ class ChatPage:
                 yield [*before, question, _growing(answer)], gr.skip()
         except DuodeskError as error:
             say(error)
-            yield gr.skip(), gr.Textbox(submit_btn=True, stop_btn=False)
+            kept: dict[str, Any] = {"value": typed} if typed else {}
+            yield gr.skip(), gr.Textbox(submit_btn=True, stop_btn=False, **kept)
 
     def undo(self, chat_id: str, request: gr.Request) -> str:
         """Takes the last exchange back and puts its question into the box."""
@@ -204,12 +222,12 @@ def _example(event: gr.SelectData) -> str:
 
 
 def _pending() -> dict[str, Any]:
-    return {"role": "assistant", "content": "…"}
+    return {"role": "assistant", "content": in_line(0)}
 
 
 def _growing(answer: Answer) -> dict[str, Any]:
     """An answer that is still being written; its outcome is only meaningful at the end."""
-    return {"role": "assistant", "content": answer.text or answer.error or "…"}
+    return {"role": "assistant", "content": answer.text or answer.error or in_line(answer.place)}
 
 
 def _link(chat_id: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from app.voting import choice_of, opinions, read_opinions, vote_buttons
-from app.widgets import answer_card, arm_picker, owner, paced, refreshed_choices, say, spec, top_line
+from app.widgets import answer_card, arm_picker, in_line, owner, paced, refreshed_choices, say, spec, top_line
 from core.comparison import Sides
 from core.errors import DuodeskError, UnknownChat
 from core.parts import Parts
@@ -23,10 +23,9 @@ def side(turns: Sequence[Sides], left: bool, pending: bool = False) -> list[dict
     """One side's conversation as chatbot messages."""
     shown: list[dict[str, Any]] = []
     for turn in turns:
-        text = turn.left if left else turn.right
-        waiting = pending and turn is turns[-1] and not text
+        nothing = in_line(turn.place) if pending and turn is turns[-1] else "*No answer.*"
         shown.append({"role": "user", "content": turn.question})
-        shown.append({"role": "assistant", "content": text or ("…" if waiting else "*No answer.*")})
+        shown.append({"role": "assistant", "content": (turn.left if left else turn.right) or nothing})
     return shown
 
 
@@ -93,7 +92,7 @@ class ComparePage:
         second_adapter: str,
         request: gr.Request,
     ) -> Iterator[tuple[Any, ...]]:
-        """Asks both arms; yields left, right, chat id, question box."""
+        """Asks both arms; yields left, right, chat id, question box, which gets the question back if it failed."""
         try:
             text = self.parts.desk.check_text(text)
             if chat_id:
@@ -111,6 +110,7 @@ class ComparePage:
                 yield side(now, True, pending=True), side(now, False, pending=True), chat_id, gr.skip()
             if sides.problem:
                 gr.Warning(sides.problem)
+                yield gr.skip(), gr.skip(), chat_id, gr.Textbox(value=text)
         except DuodeskError as error:
             say(error)
             yield gr.skip(), gr.skip(), chat_id, gr.Textbox(value=text, submit_btn=True, stop_btn=False)

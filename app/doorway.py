@@ -26,6 +26,7 @@ Asgi = Callable[[Message, Receive, Send], Awaitable[None]]
 
 PAGE = Template((Path(__file__).parent / "waiting.html").read_text(encoding="utf-8"))
 TRY_AGAIN_LATER = 1013  # the websocket close code
+KEEP_ALIVE_S = 75  # longer than proxies keep an idle connection (nginx: 60 s), or they may use one that just ends
 FAREWELL_S = 1  # what requests under way get at the end of the server
 
 
@@ -184,6 +185,7 @@ def server_config(site: Asgi, host: str, port: int, trusted_proxy: str) -> uvico
         host=host,
         port=port,
         log_level="warning",
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=FAREWELL_S,
         proxy_headers=bool(trusted_proxy),
         forwarded_allow_ips=trusted_proxy,

@@ -1,27 +1,66 @@
-"""Imports gradio in half of its time."""
+"""Gradio without what costs time and serves nobody here."""
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from collections.abc import Sequence
+from copy import copy
 from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gradio import Blocks
+
+HOUR_S = 3600
+
+SAVING = {
+    # Statistics that nobody looks at, made anew with each event out of so many last ones: 10,000 are gradio's default,
+    # which takes longer than most events do.
+    "GRADIO_ANALYTICS_MAX_EVENTS": "1",
+    "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000",
+    # Unless it is named, gradio asks the file system where it is, whenever a component is made.
+    "GRADIO_TEMP_DIR": str((Path(tempfile.gettempdir()) / "gradio").resolve()),
+}
 
 
 def import_gradio() -> None:
-    """Imports gradio without the stub files that it compares and rewrites beside its own code at every import.
+    """Imports gradio with SAVING in its environment, unless that says otherwise, and without the stub files that it
+    compares and rewrites beside its own code at every import.
 
-    Only editors read them, but parsing the components' sources for them is half of the import. Does nothing
-    where gradio is imported already.
+    Only editors read them, but parsing the components' sources for them is half of the import.
     """
-    if "gradio" in sys.modules:
-        return
+    for name, value in SAVING.items():
+        os.environ.setdefault(name, value)
     finder = _WithoutStubs()
     sys.meta_path.insert(0, finder)
     try:
         import gradio  # noqa: F401
     finally:
         sys.meta_path.remove(finder)
+    _leave_deep_links_out()
+
+
+def _leave_deep_links_out() -> None:
+    """For links that open a page as it stands, gradio keeps for every page ever opened what each component of the whole
+    site looks like: a third of its processor time, and 0.6 MB a page. There are no such links here."""
+    from gradio.state_holder import SessionState
+
+    def begin(self: SessionState, blocks: Blocks) -> None:
+        self.blocks_config = copy(blocks.default_config)
+        self.config_values = {}
+        self.state_data = {}
+        self._state_ttl = {}
+        self.is_closed = False
+        self.STATE_TTL_WHEN_CLOSED = HOUR_S
+
+    def nothing(*_: Any) -> None: ...
+
+    for name, method in (("__init__", begin), ("_update_config", nothing), ("_update_value_in_config", nothing)):
+        setattr(SessionState, name, method)
 
 
 class _WithoutStubs:

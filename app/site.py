@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from gradio import Blocks
 
 DAY_S = 24 * 3600
+CLICKS = 16  # at the same time, of each kind
+OPEN_PAGES = 2000  # whose state gradio keeps, also of those that are closed
 
 
 def build_site(parts: Parts) -> FastAPI:
@@ -79,5 +81,8 @@ def build_pages(parts: Parts) -> Blocks:
     for name, page in pages:
         with blocks.route(name, f"/{name.lower()}"):
             page.build(parts, blocks)
-    # One slow answer must not hold back other visitors' clicks; the engine has its own queue.
-    return blocks.queue(default_concurrency_limit=16)
+    # One slow answer must not hold back other visitors' clicks; the engine has its own queue. Of all events of all
+    # pages gradio has only so many under way, those that wait for the engine included, and as many threads.
+    blocks.max_threads = parts.desk.most_under_way + CLICKS
+    blocks.state_session_capacity = OPEN_PAGES
+    return blocks.queue(default_concurrency_limit=CLICKS)

@@ -53,15 +53,20 @@ def account_of(request: gr.Request) -> Account | None:
 def top_line(parts: Parts, blocks: Any) -> None:
     """The line on top of every page: name, company, state of the model, who is signed in, theme switch."""
 
-    def shown(request: gr.Request) -> str:
-        return _top_line(parts, account_of(request))
+    def shown(request: gr.Request) -> tuple[str, gr.Timer]:
+        return _top_line(parts, account_of(request)), gr.Timer(_look_again_s(parts))
 
     gr.Navbar(main_page_name="Chat")
     line = gr.HTML(_top_line(parts), padding=False)
-    # The model loads behind the first page, so that the line looks again until it is there.
-    timer = gr.Timer(3)
+    timer = gr.Timer(_look_again_s(parts))
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    gr.on([blocks.load, timer.tick], shown, None, line, **quiet)
+    gr.on([blocks.load, timer.tick], shown, None, [line, timer], **quiet)
+
+
+def _look_again_s(parts: Parts) -> int:
+    """The model loads and documents are indexed behind the first page; once both are there little changes, and each
+    look of each open page costs."""
+    return 30 if parts.model.state == parts.retriever.state == "ready" else 3
 
 
 def _top_line(parts: Parts, account: Account | None = None) -> str:
@@ -156,6 +161,13 @@ def paced(growing: Iterable[Growing]) -> Iterator[Growing]:
             painted = time.monotonic()
     if not shown:
         yield state
+
+
+def in_line(place: int) -> str:
+    """What stands where an answer will be: its place in line, where it has one."""
+    if place > 1:
+        return f"In line, {place - 1} before you …"
+    return "In line, you are next …" if place else "…"
 
 
 def figures(answer: Answer) -> str:

@@ -119,7 +119,8 @@ def _pieces(model: BaseChatModel, prompt: tuple[Turn, ...]) -> Generator[Piece, 
             usage = getattr(chunk, "usage_metadata", None) or {}
             prompt_tokens += usage.get("input_tokens", 0)
             new_tokens += usage.get("output_tokens", 0)
-            yield Piece(chunk.text, prompt_tokens, new_tokens, chunk.response_metadata.get("finish_reason") or "")
+            told = chunk.response_metadata
+            yield Piece(chunk.text, prompt_tokens, new_tokens, told.get("finish_reason") or "", told.get("place") or 0)
 
 
 def _messages(prompt: Sequence[Turn]) -> list:

@@ -75,8 +75,10 @@ class EngineChatModel(BaseChatModel):
             read, written = piece.prompt_tokens - prompt_tokens, piece.new_tokens - new_tokens
             usage = UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=read + written)
             prompt_tokens, new_tokens = piece.prompt_tokens, piece.new_tokens
-            ending = {"finish_reason": piece.reason} if piece.reason else {}
-            message = AIMessageChunk(content=piece.text, usage_metadata=usage, response_metadata=ending)
+            told: dict[str, Any] = {"finish_reason": piece.reason} if piece.reason else {}
+            if piece.place:
+                told["place"] = piece.place
+            message = AIMessageChunk(content=piece.text, usage_metadata=usage, response_metadata=told)
             yield ChatGenerationChunk(message=message)
 
     def _generate(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import random
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from core.desk import Desk
@@ -40,13 +40,15 @@ GAP = re.compile(r"(?<=\S)[ \t]{2,}")  # between words; what a list is indented 
 
 @dataclass(frozen=True)
 class Sides:
-    """What may be shown of a turn: two texts. `rateable` once both answers are complete."""
+    """What may be shown of a turn: two texts. `rateable` once both answers are complete. `place` is the place in line
+    of both together while one of them waits: a place each would tell which began first."""
 
     question: str
     left: str
     right: str
     rateable: bool = False
     problem: str = ""
+    place: int = 0
 
 
 class Comparisons:
@@ -75,6 +77,7 @@ class Comparisons:
             raise VoteError("This comparison is closed by its vote; start a new one to ask more.")
         question = self.desk.take_question(chat_id, text)
         done: dict[Lane, Answer] = {}
+        place = 0
         order = list(zip(LANES, chat.specs, strict=True))
         if chat.kind == "blind":
             self.draw.shuffle(order)
@@ -82,7 +85,9 @@ class Comparisons:
         with contextlib.closing(lanes):
             for lane, answer in lanes:
                 done[lane] = answer
-                yield self._sides(chat, question.text, done) if chat.kind == "open" else Sides(question.text, "", "")
+                place = _place(done.values(), place)
+                sides = self._sides(chat, question.text, done) if chat.kind == "open" else Sides(question.text, "", "")
+                yield replace(sides, place=place)
         if all(answer.outcome == "complete" for answer in done.values()):
             self.store.add_pair(Pair(new_id(), question.id, done[chat.left].id, done[_other(chat.left)].id))
         yield self._sides(chat, question.text, done)
@@ -184,6 +189,20 @@ def normalise(text: str) -> str:
     """An answer without what would tell its arm: citation marks and uneven space."""
     lines = (GAP.sub(" ", line).rstrip() for line in CITATION.sub("", text).strip().splitlines())
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
+
+
+def _place(answers: Iterable[Answer], before: int) -> int:
+    """The place in line of a comparison: one more than those who stand before its last answer and are not its own.
+
+    It is told once the model has taken both questions in, and never grows: each answer tells its own place in its own
+    time, so that the two may not fit together for a moment. `before` is what was told last.
+    """
+    taken = [answer.place for answer in answers if answer.prompt_tokens]
+    waiting = [place for place in taken if place]
+    if len(taken) < len(LANES) or not waiting:
+        return 0
+    place = max(1, max(waiting) - len(waiting) + 1)
+    return min(place, before) if before else place
 
 
 def _other(lane: Lane) -> Lane:

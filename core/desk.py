@@ -67,16 +67,15 @@ class Desk:
         yield from self.answer(last, spec)
 
     def edit(self, question_id: str, chat_id: str, text: str, spec: ArmSpec) -> Iterator[Answer]:
-        """Asks a question in other words: it and all that followed it are withdrawn. Raises InvalidMessage."""
-        text = self.check_text(text)
-        self._check_room()
+        """Asks a question in other words: it and all that followed it are withdrawn. Raises InvalidMessage, Busy."""
         exchanges = self.store.exchanges(chat_id)
         ids = [exchange.question.id for exchange in exchanges]
         if question_id not in ids:
             raise InvalidMessage("That message is no longer part of this chat; reload the page and try again.")
+        question = self.take_question(chat_id, text)  # first, so that nothing is withdrawn if it is turned away
         for withdrawn in ids[ids.index(question_id) :]:
             self.store.withdraw(withdrawn)
-        yield from self.ask(chat_id, text, spec)
+        yield from self.answer(question, spec)
 
     def undo(self, chat_id: str) -> str:
         """Withdraws the last exchange and returns its question's text, for the input box."""
@@ -167,6 +166,7 @@ class Desk:
                         prompt_tokens=piece.prompt_tokens,
                         new_tokens=piece.new_tokens,
                         reason=piece.reason,
+                        place=piece.place,
                     )
                     yield answer
             answer = dataclasses.replace(answer, outcome="complete")
@@ -183,7 +183,7 @@ class Desk:
                 reason="bug",
             )
         finally:
-            answer = dataclasses.replace(answer, total_s=time.perf_counter() - started)
+            answer = dataclasses.replace(answer, total_s=time.perf_counter() - started, place=0)
             try:
                 self.store.add_answer(answer)
                 self._tell(answer, spec)
@@ -207,7 +207,10 @@ class Desk:
 
     def _check_room(self) -> None:
         if self.under_way >= self.most_under_way:
-            raise Busy(f"{self.under_way:,} answers are under way or wait in line already; try again in a moment.")
+            raise Busy(
+                f"The line is full: {self.under_way:,} answers are under way or wait for their turn already. "
+                "Please try again in a moment."
+            )
 
     def _is_of(self, owner: str, chat_id: str, drawn: Drawn | None) -> bool:
         try:

@@ -143,12 +143,15 @@ class Question:
 @dataclass(frozen=True)
 class Piece:
     """A bit of streamed text, with the token counts up to and including it. The last one has a `reason`: 'stop' when
-    the answer ended by itself or at a stop text, 'length' when it may not be longer, '' when that is not known."""
+    the answer ended by itself or at a stop text, 'length' when it may not be longer, '' when that is not known.
+
+    `place` is its answer's place in line: 1 is the next one, 0 is not in line (any more)."""
 
     text: str
     prompt_tokens: int
     new_tokens: int
     reason: str = ""
+    place: int = 0
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,7 @@ class Answer:
     """What one arm said to one question. `arm` is None only when the failure came before the arm was known.
 
     `reason` is why it ended: that of its last piece when it is complete, the error's class or 'bug' when it failed.
+    `place` is its place in line while it waits, 1 is the next one; it is not kept on record.
     """
 
     id: str
@@ -182,6 +186,7 @@ class Answer:
     total_s: float = 0.0
     prompt_tokens: int = 0
     new_tokens: int = 0
+    place: int = 0
     created_at: datetime = field(default_factory=now)
 
 

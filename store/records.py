@@ -27,7 +27,7 @@ def question_row(question: Question) -> dict[str, Any]:
 
 def answer_row(answer: Answer) -> dict[str, Any]:
     arm = answer.arm
-    return asdict(answer) | {
+    return _kept(answer) | {
         "folded": fold(answer.text),
         "arm_name": arm.name if arm else None,
         "template": arm.template if arm else None,
@@ -50,7 +50,7 @@ def split_row(split: Split) -> dict[str, Any]:
 
 
 def study_answer_row(answer: StudyAnswer, question: TestQuestion) -> dict[str, Any]:
-    return asdict(answer.answer) | {
+    return _kept(answer.answer) | {
         "study_id": answer.study_id,
         "arm_name": answer.arm,
         "digest": digest(answer.answer.arm, question),
@@ -86,7 +86,7 @@ def answer_record(row: Row) -> Answer:
         "passages": tuple(Passage(**passage) for passage in row["passages"]),
         "prompt": turns(row["prompt"]),
     }
-    return Answer(**_fields(Answer, row) | nested)
+    return Answer(**_fields(Answer, {**row, "place": 0}) | nested)
 
 
 def pair_record(row: Row) -> Pair:
@@ -150,6 +150,13 @@ def turns(stored: Iterable[dict[str, Any]]) -> tuple[Turn, ...]:
 
 def rating_record(row: Row) -> Rating:
     return Rating(**_fields(Rating, row) | {"rater": row["rater"] or "", "criteria": _criteria(row)})
+
+
+def _kept(answer: Answer) -> dict[str, Any]:
+    """All but the place in line, which nothing on record has."""
+    row = asdict(answer)
+    del row["place"]
+    return row
 
 
 def _fields(record: type, row: Row) -> dict[str, Any]:

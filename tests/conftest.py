@@ -24,9 +24,11 @@ LORA = ArmSpec("lora", "friendly", "velomoor")
 
 @dataclass
 class ScriptedBackend:
-    """Implements core.protocols.Backend: says `words`, then `error` if there is one; remembers what it was asked."""
+    """Implements core.protocols.Backend: says `words`, then `error` if there is one; remembers what it was asked.
+    `places` are those in line that each answer is at first."""
 
     words: Sequence[str] = ("Hello ", "there.")
+    places: Sequence[int] = ()
     error: Exception | None = None
     model_hash: str = "abc123"
     closed: threading.Event = field(default_factory=threading.Event)
@@ -41,6 +43,8 @@ class ScriptedBackend:
 
     def _pieces(self, spec: ArmSpec) -> Generator[Piece, None, None]:
         try:
+            for place in self.places:
+                yield Piece("", 10, 0, place=place)
             for number, word in enumerate(self.words, 1):
                 yield Piece(word.replace("{arm}", spec.name), 10, number)
             if self.error:

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 DONE = b"data: [DONE]\n\n"
 STILL_HERE = b": waiting\n\n"  # a comment, which clients skip; proxies cut what is silent for a minute
+IN_LINE = ": %d before you in line\n\n"
 SILENCE_S = 10
 
 
@@ -30,7 +31,7 @@ async def events(
     """The chunks of an answer of which the first steps are taken. What fails on the way is the last event."""
     chunks = Chunks(asked, begun[0].answer)
     yield _event(chunks.role())
-    shown, spoke = 0, time.monotonic()
+    shown, place, spoke = 0, 0, time.monotonic()
     try:
         async for told in _all(begun, growing):
             if told.answer.error:
@@ -39,6 +40,9 @@ async def events(
             if new := told.answer.text[shown:]:
                 yield _event(chunks.text(new, told.answer))
                 shown, spoke = len(told.answer.text), time.monotonic()
+            elif told.answer.place not in (0, place):
+                place, spoke = told.answer.place, time.monotonic()
+                yield (IN_LINE % (place - 1)).encode()
             elif time.monotonic() - spoke > SILENCE_S:
                 yield STILL_HERE
                 spoke = time.monotonic()

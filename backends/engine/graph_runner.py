@@ -15,7 +15,7 @@ import numpy as np
 
 from backends.engine.graph import FP32, FP32_PLAIN, INT8, INT8_PLAIN, Shape, Variant
 from backends.engine.lora import LoraMatrices, read_adapter, side_by_side
-from backends.engine.prefixes import KeyValues
+from backends.engine.prefixes import KeyValues, own_memory
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -88,7 +88,8 @@ class GraphRunner:
 
     def copy_out(self, slot: int, length: int) -> KeyValues:
         """The first `length` tokens' keys and values [2 x layers, heads, length, head size]."""
-        return np.stack([buffer[slot, :, :length] for buffer in self._buffers.values()])
+        kept = [buffer[slot, :, :length] for buffer in self._buffers.values()]
+        return np.stack(kept, out=own_memory((len(kept), *kept[0].shape)))
 
     def copy_in(self, slot: int, stored: KeyValues, length: int) -> None:
         """Fills a slot's first `length` tokens from what `copy_out` gave."""

@@ -136,8 +136,8 @@ class LocalModel:
     ) -> Generator[Piece, None, None]:
         """Yields text as it is generated; closing it stops the generation within one token.
 
-        While nothing is written yet, an empty piece comes now and then: a generator can only be closed between two
-        pieces, and Stop must not wait for those who stand before it in line.
+        While nothing is written yet, an empty piece with its place in line comes now and then: a generator can only be
+        closed between two pieces, and Stop must not wait for those who stand before it.
         Raises ModelError, PromptTooLong, UnknownAdapter, AdapterMismatch with the first piece.
         """
         from backends.engine.scheduler import Generation
@@ -254,7 +254,7 @@ def pieces(generation: Generation, tokenizer: ChatTokenizer) -> Generator[Piece,
     shown, taken, prompt_tokens = "", 0, len(generation.prompt)
     while True:
         if not generation.wait(taken, HEARTBEAT_S):
-            yield Piece("", prompt_tokens, taken)
+            yield Piece("", prompt_tokens, taken, place=generation.place)
             continue
         done = generation.done  # before the text is read: what is written until then counts
         taken = len(generation.written)

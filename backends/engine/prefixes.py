@@ -6,6 +6,8 @@ that it has in common with an earlier one, whoever sent that.
 
 from __future__ import annotations
 
+import math
+import mmap
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +23,15 @@ SHORTEST = 8  # fewer common tokens than this are not worth copying
 class _Prefix:
     tokens: np.ndarray
     stored: KeyValues
+
+
+def own_memory(shape: tuple[int, ...]) -> KeyValues:
+    """An array in pages of its own, which go back to the system with it. On the heap prefixes, each of another length
+    and with another lifetime, leave holes that the next ones do not fit into: it grew to several times the limit."""
+    size = math.prod(shape)
+    if not size:
+        return np.empty(shape, np.float32)
+    return np.frombuffer(mmap.mmap(-1, 4 * size), np.float32).reshape(shape)
 
 
 class PrefixCache:

@@ -64,6 +64,7 @@ class Generation:
         self.ends = ends
         self.adapter = adapter
         self.cancelled = False
+        self.place = 0  # in line: 1 is the next one, 0 is not in line
         self.written: list[int] = []  # without the token that ended it
         self.read = 0  # tokens whose keys and values are in the slot
         self.draw = np.random.default_rng()
@@ -129,6 +130,7 @@ class Scheduler:
         """Queues it; first come, first served."""
         with self._lock:
             self._waiting.append(generation)
+            generation.place = len(self._waiting)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
                 self._thread.start()
@@ -161,6 +163,8 @@ class Scheduler:
         with self._lock:
             cancelled = [generation for generation in self._waiting if generation.cancelled]
             self._waiting = deque(generation for generation in self._waiting if not generation.cancelled)
+            if cancelled:
+                self._number()
         for generation in cancelled:
             generation.finish()
         for slot in reversed(range(len(self._rows))):
@@ -176,6 +180,8 @@ class Scheduler:
                 if not self._waiting:
                     return
                 generation = self._waiting.popleft()
+                generation.place = 0
+                self._number()
             try:
                 if generation.adapter:
                     self._runner.load_adapter(*generation.adapter)
@@ -188,6 +194,10 @@ class Scheduler:
             if stored is not None:
                 self._runner.copy_in(slot, stored, known)
             generation.read = known
+
+    def _number(self) -> None:
+        for place, generation in enumerate(self._waiting, 1):
+            generation.place = place
 
     def _read(self) -> None:
         """One stretch of one prompt; the prompts take turns."""

@@ -263,6 +263,19 @@ def test_an_answer_that_cannot_be_stored_is_no_answer(client, desk, monkeypatch,
     assert 'finish_reason":"stop' not in response.text
 
 
+def test_a_stream_tells_the_place_in_line_in_comments_which_clients_skip(client, backend):
+    backend.places = [3, 3, 2, 1]
+    response = complete(client, stream=True)
+    said = response.text.split("\n\n")
+    assert [line for line in said if line.startswith(":")] == [
+        ": 2 before you in line",
+        ": 1 before you in line",
+        ": 0 before you in line",
+    ]
+    assert all(line.startswith(("data: ", ": ")) for line in said if line)
+    assert said[-2] == "data: [DONE]"
+
+
 def test_when_too_many_answers_are_under_way_the_next_is_turned_away_and_not_kept(client, desk):
     desk.most_under_way = 0
     response = complete(client)

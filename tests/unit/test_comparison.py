@@ -2,12 +2,14 @@
 
 import itertools
 import random
+import threading
+from types import SimpleNamespace
 
 import pytest
 
 from core.comparison import Comparisons, normalise, veil
 from core.errors import AlreadyVoted, StillBlind, VoteError
-from core.types import TranscriptFilter
+from core.types import Answer, TranscriptFilter
 from tests.conftest import LORA, PROMPT, Broken
 
 
@@ -32,6 +34,53 @@ def test_a_blind_question_shows_nothing_until_both_answers_are_there(comparisons
     assert {(sides.left, sides.right, sides.rateable) for sides in waiting} == {("", "", False)}
     assert result.rateable
     assert {result.left, result.right} == {"I am prompt, really.", "I am lora, really."}
+
+
+@pytest.mark.parametrize(
+    ("places", "told"),
+    [
+        (([5], [4]), 4),  # 3 stand before the two of this comparison
+        (([1], [2]), 1),
+        (([3], []), 3),  # one is being written
+        (([1], [1]), 1),  # in the lines of two models
+        (([], []), 0),
+    ],
+)
+@pytest.mark.parametrize("left", ["a", "b"])
+def test_a_comparison_tells_one_place_for_both_sides_whichever_stands_where(desk, places, told, left):
+    comparisons = Comparisons(desk, SimpleNamespace(choice=lambda _: left, shuffle=lambda order: None))
+    there = threading.Barrier(2)
+
+    def answer(question, spec, lane):
+        yield Answer("1", question.id, lane)
+        there.wait()
+        for place in places["ab".index(lane)] or [0]:
+            yield Answer("1", question.id, lane, place=place, prompt_tokens=10)
+        there.wait()
+        yield Answer("1", question.id, lane)
+
+    desk.answer = answer
+    for blind in (True, False):
+        *waiting, last = comparisons.ask(opened(comparisons, blind), "Which?")
+        assert {(sides.left, sides.right) for sides in waiting} == {("", "")}
+        assert max(sides.place for sides in waiting) == told
+        assert [sides.place for sides in waiting][:3] == [0, 0, 0], "one place alone says nothing about both"
+        assert last.place == 0
+
+
+def test_the_place_of_a_comparison_never_goes_back_though_one_side_hears_later_of_it(desk):
+    comparisons = Comparisons(desk)
+    turn = {"a": threading.Semaphore(1), "b": threading.Semaphore(0)}
+
+    def answer(question, spec, lane):  # in turn
+        for place in {"a": (3, 1, 0, 0), "b": (4, 2, 2, 1)}[lane]:
+            turn[lane].acquire()
+            yield Answer("1", question.id, lane, place=place, prompt_tokens=10)
+            turn["b" if lane == "a" else "a"].release()
+
+    desk.answer = answer
+    *waiting, _ = comparisons.ask(opened(comparisons), "Which?")
+    assert [sides.place for sides in waiting] == [0, 3, 3, 1, 1, 1, 1, 1]
 
 
 def test_which_arm_is_answered_first_is_drawn_anew_for_each_blind_question(desk):

@@ -147,6 +147,32 @@ def test_who_watches_hears_of_every_answer_that_is_stored(desk, backend):
     ]
 
 
+def test_an_answer_tells_its_place_in_line_while_it_waits_and_keeps_none_on_record(desk, backend):
+    backend.places = [3, 1]
+    chat_id, answers = ask(desk)
+    assert [answer.place for answer in answers] == [0, 3, 1, 0, 0, 0]
+    stopped = desk.regenerate(chat_id, PROMPT)
+    assert [next(stopped).place for _ in range(2)] == [0, 3]
+    stopped.close()
+    (exchange,) = desk.store.exchanges(chat_id)
+    assert [(answer.outcome, answer.place) for answer in exchange.answers] == [("complete", 0), ("stopped", 0)]
+
+
+def test_an_edit_that_is_turned_away_at_the_last_moment_withdraws_nothing(desk):
+    chat_id, _ = ask(desk)
+    question = desk.store.exchanges(chat_id)[0].question.id
+    exchanges = desk.store.exchanges
+
+    def others_come(chat_id):
+        desk.most_under_way = 0
+        return exchanges(chat_id)
+
+    desk.store.exchanges = others_come
+    with pytest.raises(Busy):
+        list(desk.edit(question, chat_id, "Changed", PROMPT))
+    assert [exchange.question.text for exchange in exchanges(chat_id)] == ["Where is my bike?"]
+
+
 def test_beyond_the_limit_questions_are_turned_away_before_anything_is_stored(desk):
     desk.most_under_way = 1
     chat_id, _ = ask(desk)

@@ -66,6 +66,15 @@ def test_an_empty_piece_comes_while_nothing_is_written():
     assert "".join(piece.text for piece in stream) == ""
 
 
+def test_an_empty_piece_tells_the_place_in_line():
+    one = generation()
+    stream = pieces(one, ByteTokenizer())
+    one.place = 3
+    assert next(stream).place == 3
+    one.place = 0
+    assert next(stream).place == 0
+
+
 @pytest.mark.parametrize(
     ("error", "raised", "text"),
     [(AdapterError("torn"), AdapterError, "torn"), (ZeroDivisionError("division"), ModelError, "division")],

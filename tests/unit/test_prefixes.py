@@ -1,8 +1,9 @@
 """Prompts already read: what is found again, for whom, and within which bounds."""
 
 import numpy as np
+import psutil
 
-from backends.engine.prefixes import PrefixCache
+from backends.engine.prefixes import PrefixCache, own_memory
 
 TOKENS = list(range(100))
 
@@ -58,3 +59,18 @@ def test_what_is_larger_than_the_bound_is_not_kept():
     cache = PrefixCache(10)
     cache.add(None, TOKENS, stored(TOKENS))
     assert cache.used == 0
+
+
+def test_what_is_dropped_goes_back_to_the_system_though_others_stay():
+    def resident():
+        return psutil.Process().memory_info().rss / 2**20
+
+    np.ones(6 << 20, np.float32)  # from now on the heap also takes what is as large as this
+    before = resident()
+    kept = []
+    for _ in range(200):
+        kept.append(own_memory((100_000,)))
+        kept[-1][:] = 1
+    assert resident() - before > 70
+    del kept[::2]
+    assert resident() - before < 45

@@ -85,6 +85,13 @@ def finish(one, timeout_s=10):
         one.wait(len(one.written), 0.05)
 
 
+def eventually(true, timeout_s=10):
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline, "it never happens"
+        time.sleep(0.005)
+
+
 def expected(one):
     last = one.prompt[-1]
     return list(range(last + 1, last + 1 + one.decoding.max_new_tokens))
@@ -153,6 +160,23 @@ def test_more_than_there_are_places_wait_in_order():
         finish(one)
     assert [first for first, _ in runner.stretches] == [1, 301, 101, 201]
     assert max(runner.steps) == 1
+
+
+def test_those_who_wait_know_their_place_and_move_up():
+    runner = CountingRunner(slots=1)
+    runner.gate.clear()
+    scheduler = Scheduler(runner, 0)
+    generations = [generation(first=first, new=3) for first in (1, 301, 101, 201)]
+    for one in generations:
+        scheduler.submit(one)
+    eventually(lambda: [one.place for one in generations] == [0, 1, 2, 3])
+    generations[1].cancel()
+    runner.gate.set()
+    finish(generations[0])
+    assert generations[3].place < 3
+    for one in generations[1:]:
+        finish(one)
+    assert [generations[2].place, generations[3].place] == [0, 0]
 
 
 def test_a_cancelled_answer_frees_its_place_at_once():
@@ -275,17 +299,14 @@ def test_waiting_tells_whether_there_is_more(taken):
 
 
 def test_the_queue_tells_who_is_answered_and_who_waits():
-    runner = CountingRunner(slots=2)
+    runner = CountingRunner(slots=1)
     runner.gate.clear()
     scheduler = Scheduler(runner, 0)
     assert scheduler.queue == Queue(0, 0)
     answers = [generation(first=100 * i + 1) for i in range(5)]
     for one in answers:
         scheduler.submit(one)
-    deadline = time.monotonic() + 10
-    while scheduler.queue != Queue(writing=2, waiting=3) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert scheduler.queue == Queue(writing=2, waiting=3)
+    eventually(lambda: scheduler.queue == Queue(writing=1, waiting=4))
     runner.gate.set()
     for one in answers:
         finish(one)
