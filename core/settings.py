@@ -66,6 +66,7 @@ class Settings:
         "who may open the pages: auto (on this machine anybody, on other addresses accounts), on (accounts), "
         "insecure (anybody, everywhere)",
     )
+    requests_per_minute: int = setting(600, "requests a minute that each key of the HTTP API may make; 0: any number")
     company: str = setting("Velomoor", "company name that templates put in for {company}")
     redaction: str = setting("on", "whether personal data is replaced before anything is stored or logged: on or off")
     keep_days: int = setting(0, "days after its last message until a chat is removed, at the next start; 0: never")
@@ -162,6 +163,7 @@ def _check_ranges(settings: Settings) -> None:
         ("queue", 0, 10_000),
         ("context", 256, 1_000_000),
         ("prefix_cache_mb", 0, 1_000_000),
+        ("requests_per_minute", 0, 1_000_000),
         ("keep_days", 0, 36_500),
         ("chunk_chars", 100, 20_000),
         ("max_message_chars", 1, 1_000_000),
