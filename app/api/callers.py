@@ -80,7 +80,7 @@ class Callers:
         wait = self.limiter.wait(limit, name)
         raise ApiError(
             429,
-            f"The key '{key.name}' came with more than {self.most:,} requests in a minute; try again in {wait} seconds.",
+            f"The key '{key.name}' made more than {self.most:,} requests in a minute; try again in {wait} seconds.",
             code="rate_limit_exceeded",
             headers={"Retry-After": str(wait)},
         )
