@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from finetune.data.files import Record
+from core.record_files import Record
 
 MARKS = {"question_id", "answer_id", "lane", "outcome", "withdrawn", "latest"}
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # what the export puts an apostrophe before
