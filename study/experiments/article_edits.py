@@ -50,9 +50,7 @@ def read_edits(file: Path) -> tuple[Edit, ...]:
     """A CSV file with the columns article, old and new. Raises QuestionsError."""
     rows = [fields for _, fields in records(file, QuestionsError)]
     if not all({"article", "old", "new"} <= set(row) for row in rows):
-        raise QuestionsError(
-            f"The edits in {file} cannot be read; give a .csv with the columns article, old, new."
-        )
+        raise QuestionsError(f"The edits in {file} cannot be read; give a .csv with the columns article, old, new.")
     return tuple(Edit(*(str(row[name]).strip() for name in ("article", "old", "new"))) for row in rows)
 
 
