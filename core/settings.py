@@ -18,6 +18,7 @@ from core.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LONGEST = 2000  # characters of a setting
 
 
 def setting(default: Any, meaning: str) -> Any:
@@ -117,9 +118,13 @@ def load_settings(
 
 
 def _from_file(path: Path, required: bool) -> dict[str, Any]:
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as error:  # a name that is too long
+        raise SettingsError(f"The settings file {shown(path)} cannot be read: {error.strerror}.") from error
+    if not there:
         if required:
-            raise SettingsError(f"The settings file {path} does not exist; create it or leave --settings out.")
+            raise SettingsError(f"The settings file {shown(path)} does not exist; create it or leave --settings out.")
         return {}
     raw = read_toml(path)
     if isinstance(raw.get("servers"), dict):  # its tables are read by core.servers
@@ -131,10 +136,31 @@ def read_toml(path: Path) -> dict[str, Any]:
     """What a settings file holds. Raises SettingsError."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The settings file {path} is not valid TOML: {error}. Mend that line.") from error
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(
+            f"The settings file {path} is not valid TOML: {shown(error, 200)}. Mend that line."
+        ) from error
     except OSError as error:
         raise SettingsError(f"The settings file {path} cannot be read: {error.strerror}.") from error
+
+
+def shown(value: Any, most: int = 80) -> str:
+    """A value on one line, as far as a sentence has room for it."""
+    try:
+        text = str(value)
+    except ValueError:
+        return "a number of thousands of digits"  # which Python does not show
+    return (text if text.isprintable() else repr(text))[:most]
+
+
+def quoted(value: Any) -> str:
+    """As `shown`, text in quotes."""
+    return f"'{shown(value)}'" if isinstance(value, str) else shown(value)
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text can be part of a name, a path or an address: no line breaks, NUL, bytes that are no text."""
+    return text.isprintable() and len(text) <= LONGEST
 
 
 def _convert(name: str, value: Any, where: str) -> Any:
@@ -142,17 +168,21 @@ def _convert(name: str, value: Any, where: str) -> Any:
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"the settings are {', '.join(known)}."
-        raise SettingsError(f"Unknown setting '{name}' in {where}; {hint}")
+        raise SettingsError(f"Unknown setting '{shown(name)}' in {shown(where)}; {hint}")
     wanted = type(known[name].default)
     if wanted is int and isinstance(value, str):
         try:
             return int(value)
         except ValueError:
             pass
+    if isinstance(value, str) and not is_plain(value):
+        raise SettingsError(
+            f"The setting '{name}' in {where} holds more than {LONGEST:,} characters, or one that is no text; mend it."
+        )
     if type(value) is wanted:
         return value
     kind = "a whole number" if wanted is int else "text in quotes"
-    raise SettingsError(f"The setting '{name}' in {where} must be {kind}, but is {value!r}.")
+    raise SettingsError(f"The setting '{name}' in {where} must be {kind}, but is {quoted(value)}.")
 
 
 def _check_ranges(settings: Settings) -> None:
@@ -170,7 +200,7 @@ def _check_ranges(settings: Settings) -> None:
     ):
         value = getattr(settings, name)
         if not low <= value <= high:
-            raise SettingsError(f"The setting '{name}' must be between {low} and {high}, but is {value}.")
+            raise SettingsError(f"The setting '{name}' must be between {low} and {high}, but is {shown(value)}.")
     for name, choices in (
         ("device", ("auto", "cpu", "cuda")),
         ("engine", ("auto", "onnxruntime", "torch")),
@@ -180,5 +210,5 @@ def _check_ranges(settings: Settings) -> None:
     ):
         if (value := getattr(settings, name)) not in choices:
             raise SettingsError(
-                f"The setting '{name}' must be {', '.join(choices[:-1])} or {choices[-1]}, but is '{value}'."
+                f"The setting '{name}' must be {', '.join(choices[:-1])} or {choices[-1]}, but is {quoted(value)}."
             )

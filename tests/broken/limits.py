@@ -48,7 +48,7 @@ def within(seconds: float, memory: int = 1 << 30) -> Iterator[None]:
 def check_sentence(error: DuodeskError, *names: str) -> None:
     """That an error is fit to be shown: one short line without the inner life of the program, which names `names`."""
     said = str(error)
-    assert 20 < len(said) < 700 and "\n" not in said and said.endswith((".", ")")), said
+    assert 20 < len(said) < 700 and "\n" not in said and said.endswith((".", "?")), said
     assert "Traceback" not in said and "object at 0x" not in said, said
     for name in names:
         assert name in said, f"'{name}' is not named: {said}"
