@@ -48,6 +48,11 @@ def _stops(value: Any) -> tuple[str, ...]:
     return tuple(texts)
 
 
+def _whole(value: Any) -> Any:
+    """To JSON, 5.0 is a whole number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _role(value: Any) -> Role:
     """Raises ValueError."""
     if value in ("system", "developer"):
@@ -67,6 +72,23 @@ TEXT_PART = {
 }
 STOP_TEXT = {"type": "string", "minLength": 1, "maxLength": LONGEST_STOP}
 
+# What the last message must be; JSON Schema can only say it of any message.
+ASKS: dict[str, Any] = {"type": "object", "properties": {"role": {"const": "user"}, "content": {"not": {"const": ""}}}}
+# What two fields have to do with each other, as far as JSON Schema can say it.
+GIVEN = {"not": {"type": "null"}}
+TOGETHER = {
+    "allOf": [
+        {
+            "if": {"required": ["stream_options"], "properties": {"stream_options": GIVEN}},
+            "then": {"required": ["stream"], "properties": {"stream": {"const": True}}},
+        },
+        {
+            "if": {"required": ["max_tokens"], "properties": {"max_tokens": GIVEN}},
+            "then": {"properties": {"max_completion_tokens": {"type": "null"}}},
+        },
+    ]
+}
+
 Text = Annotated[str, BeforeValidator(_plain)]
 Content = Annotated[
     str,
@@ -81,6 +103,7 @@ Stops = Annotated[
         {"anyOf": [STOP_TEXT, {"type": "array", "items": STOP_TEXT, "maxItems": MOST_STOPS}, {"type": "null"}]}
     ),
 ]
+Whole = Annotated[int, BeforeValidator(_whole)]
 Zero = Annotated[float, Field(ge=0, le=0)]
 Ignored = Annotated[Any, Field(description="Ignored.")]
 
@@ -126,15 +149,24 @@ class Metadata(BaseModel):
 class ChatRequest(Strict):
     """A question with the conversation before it, for one arm."""
 
+    model_config = ConfigDict(json_schema_extra=TOGETHER)
+
     model: Text = Field(description="An arm, as /v1/models lists them.", max_length=200)
-    messages: list[Message] = Field(min_length=1, max_length=MOST_MESSAGES)
+    messages: list[Message] = Field(
+        min_length=1,
+        max_length=MOST_MESSAGES,
+        description="The last one is the user's and says something: that is what is answered.",
+        json_schema_extra={"contains": ASKS},
+    )
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     stop: Stops = ()
     temperature: float | None = Field(None, ge=0, le=2, description="The template's, unless given.")
     top_p: float | None = Field(None, ge=0, le=1, description="The template's, unless given.")
-    max_tokens: int | None = Field(None, ge=1, description="The older name of max_completion_tokens.")
-    max_completion_tokens: int | None = Field(None, ge=1, description="The template's, unless given.")
+    max_tokens: Whole | None = Field(None, ge=1, description="The older name of max_completion_tokens.")
+    max_completion_tokens: Whole | None = Field(
+        None, ge=1, description="The template's, unless given; at most the setting `context`."
+    )
     user: Text | None = Field(None, description="Whose chat this is; only a digest is kept.", max_length=1000)
     metadata: Metadata | None = None
 

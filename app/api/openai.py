@@ -57,7 +57,7 @@ def build_api(parts: Parts) -> FastAPI:
         caller.check(model)
         return arms.model(model)
 
-    streamed = {"text/event-stream": {"schema": {"type": "string"}}}
+    streamed: dict[str, Any] = {"text/event-stream": {}}  # no schema: OpenAPI 3.1 has none for events
     described = {
         "description": "The answer; with `stream` its chunks (ChatCompletionChunk) as events, ended by [DONE].",
         "content": streamed,
