@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic.config import JsonDict
 
 from core.types import Role, Turn
 
@@ -73,22 +74,7 @@ TEXT_PART = {
 STOP_TEXT = {"type": "string", "minLength": 1, "maxLength": LONGEST_STOP}
 
 # What the last message must be; JSON Schema can only say it of any message.
-ASKS: dict[str, Any] = {"type": "object", "properties": {"role": {"const": "user"}, "content": {"not": {"const": ""}}}}
-# What two fields have to do with each other, as far as JSON Schema can say it.
-GIVEN = {"not": {"type": "null"}}
-TOGETHER = {
-    "allOf": [
-        {
-            "if": {"required": ["stream_options"], "properties": {"stream_options": GIVEN}},
-            "then": {"required": ["stream"], "properties": {"stream": {"const": True}}},
-        },
-        {
-            "if": {"required": ["max_tokens"], "properties": {"max_tokens": GIVEN}},
-            "then": {"properties": {"max_completion_tokens": {"type": "null"}}},
-        },
-    ]
-}
-
+ASKS: JsonDict = {"contains": {"properties": {"role": {"const": "user"}, "content": {"not": {"const": ""}}}}}
 Text = Annotated[str, BeforeValidator(_plain)]
 Content = Annotated[
     str,
@@ -103,7 +89,7 @@ Stops = Annotated[
         {"anyOf": [STOP_TEXT, {"type": "array", "items": STOP_TEXT, "maxItems": MOST_STOPS}, {"type": "null"}]}
     ),
 ]
-Whole = Annotated[int, BeforeValidator(_whole)]
+Whole = Annotated[int, Field(ge=1), BeforeValidator(_whole)]
 Zero = Annotated[float, Field(ge=0, le=0)]
 Ignored = Annotated[Any, Field(description="Ignored.")]
 
@@ -149,21 +135,21 @@ class Metadata(BaseModel):
 class ChatRequest(Strict):
     """A question with the conversation before it, for one arm."""
 
-    model_config = ConfigDict(json_schema_extra=TOGETHER)
-
     model: Text = Field(description="An arm, as /v1/models lists them.", max_length=200)
     messages: list[Message] = Field(
         min_length=1,
         max_length=MOST_MESSAGES,
         description="The last one is the user's and says something: that is what is answered.",
-        json_schema_extra={"contains": ASKS},
+        json_schema_extra=ASKS,
     )
     stream: bool | None = None
-    stream_options: StreamOptions | None = None
+    stream_options: StreamOptions | None = Field(None, description="Only together with `stream`.")
     stop: Stops = ()
     temperature: float | None = Field(None, ge=0, le=2, description="The template's, unless given.")
     top_p: float | None = Field(None, ge=0, le=1, description="The template's, unless given.")
-    max_tokens: Whole | None = Field(None, ge=1, description="The older name of max_completion_tokens.")
+    max_tokens: Whole | None = Field(
+        None, ge=1, description="The older name of `max_completion_tokens`: give one of them."
+    )
     max_completion_tokens: Whole | None = Field(
         None, ge=1, description="The template's, unless given; at most the setting `context`."
     )
