@@ -21,13 +21,9 @@ class StrictLoader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event = self.peek_event()
         if isinstance(event, yaml.AliasEvent):
-            raise yaml.composer.ComposerError(
-                None, None, f"*{event.anchor[:64]} refers to another place, which is not taken", event.start_mark
-            )
+            raise _problem("a reference (*) is not taken", event)
         if self.levels == MOST_LEVELS:
-            raise yaml.composer.ComposerError(
-                None, None, f"more than {MOST_LEVELS} levels in each other", event.start_mark
-            )
+            raise _problem(f"more than {MOST_LEVELS} levels in each other", event)
         self.levels += 1
         try:
             return super().compose_node(parent, index)
@@ -38,11 +34,13 @@ class StrictLoader(yaml.SafeLoader):
         seen: set[str] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"`{key.value[:64]}` stands there twice", key.start_mark
-                )
+                raise _problem(f"`{key.value[:64]}` stands there twice", key)
             seen.add(str(key.value))
         return super().construct_mapping(node, deep)
+
+
+def _problem(what: str, where: Any) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=what, problem_mark=where.start_mark)
 
 
 def load(text: str) -> Any:

@@ -41,13 +41,14 @@ def test_the_api_does_what_its_page_says(desk, method, path, mode):
 
 
 def make_answerable(case):
-    """What no page can say of a request: its model is one of those there are, and its last message
-    is the user's and says something; what the settings allow."""
+    """What a page can only describe: the model is one of those there are; the last message is the user's and says
+    something; what belongs together; the settings' limits."""
     if "model" in case.path_parameters:
         case.path_parameters["model"] = "prompt"
     if isinstance(case.body, dict):
-        case.body |= {"model": "lora+prompt:calm"}
+        case.body |= {"model": "lora+prompt:calm", "max_completion_tokens": None}
         case.body["messages"][-1] |= {"role": "user", "content": "Where is my bike?"}
-        for longest in ("max_tokens", "max_completion_tokens"):
-            if case.body.get(longest):
-                case.body[longest] = min(case.body[longest], 8192)
+        if case.body.get("max_tokens"):
+            case.body["max_tokens"] = min(case.body["max_tokens"], 8192)
+        if not case.body.get("stream"):
+            case.body.pop("stream_options", None)
