@@ -185,11 +185,12 @@ def _kind(value: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    """A value as far as a sentence has room for it; Python shows no numbers of thousands of digits."""
+    """A value on one line, as far as a sentence has room for it; Python shows no numbers of thousands of digits."""
     try:
-        return str(value)[:40]
+        text = str(value)
     except ValueError:
         return "a number of thousands of digits"
+    return (text if text.isprintable() else repr(text))[:40]
 
 
 def _meaning_hash(messages: tuple[Turn, ...], depth: int, decoding: Decoding) -> str:

@@ -201,7 +201,7 @@ def test_any_damage_to_an_adapter_gives_an_adapter_or_a_sentence(tmp_path, conte
 # ---- test questions and exports
 
 
-@some(80)
+@some(50)
 @given(
     rows=st.lists(
         st.dictionaries(st.sampled_from(["question", "answer", "facts", "history", "id", "split", "topic"]), JSON),
@@ -226,7 +226,7 @@ def exchange(question, answer, comment=""):
     return Exchange(chat, asked, (said,), (Thumb("a1", "ann", 1, comment),))
 
 
-@some(100)
+@some(40)
 @given(question=SAID, answer=SAID, comment=SAID)
 @pytest.mark.parametrize(("name", "write"), [("x.csv", to_csv), ("x.jsonl", to_jsonl)])
 def test_what_is_exported_comes_back_as_it_was_said(tmp_path, name, write, question, answer, comment):

@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 import pytest
 
+from core import record_files
 from core.errors import QuestionsError, TrainingError
 from finetune.data.reading import look, read_rounds
 from study.experiments.article_edits import read_edits
@@ -18,7 +19,6 @@ KINDS = {
     "data.jsonl": texts.lines(),
     "data.json": texts.lines(),
     "data.jsonl.gz": texts.packed(),
-    "data.csv.gz": texts.packed(),
 }
 CASES = [(name, case) for name, made in KINDS.items() for case in made]
 
@@ -40,18 +40,17 @@ def questions(file):
     savable([asdict(one) for one in found])
 
 
-@pytest.mark.parametrize(
-    ("read", "error"), [(transcripts, TrainingError), (questions, QuestionsError), (read_edits, QuestionsError)]
-)
 @pytest.mark.parametrize(("name", "case"), CASES, ids=[f"{name}: {case}" for name, case in CASES])
-def test_a_broken_file_gets_a_sentence_or_is_read(tmp_path, name, case, read, error):
+def test_a_broken_file_gets_a_sentence_or_is_read(tmp_path, monkeypatch, name, case):
+    monkeypatch.setattr(record_files, "MAX_BYTES", 20 * 10**6)
     file = tmp_path / name
     file.write_bytes(KINDS[name][case])
-    with within(10):
-        try:
-            read(file)
-        except error as said:
-            check_sentence(said, name)
+    for read, error in ((transcripts, TrainingError), (questions, QuestionsError), (read_edits, QuestionsError)):
+        with within(10):
+            try:
+                read(file)
+            except error as said:
+                check_sentence(said, name)
 
 
 @pytest.mark.parametrize("name", ["missing.csv", "folder.csv", "loop.csv", "closed.csv", "é\udcff.csv", "a\nb.csv"])

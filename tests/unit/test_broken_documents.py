@@ -16,7 +16,6 @@ KINDS = {
     ".pdf": pdfs.broken,
     ".docx": docx.broken,
     ".md": texts.plain,
-    ".txt": texts.plain,
     ".html": texts.pages,
     ".csv": texts.tables,
 }
