@@ -27,7 +27,9 @@ SPELT_EMAIL = re.compile(  # ann at example dot org, ann(at)example.org
 )
 IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}", re.IGNORECASE)
 IBAN_SHORTEST = 15
-CARD = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?!\w)")
+CARD = re.compile(r"(?<![\w.-])(?=(\d(?:[ -]?\d){12,18}))")  # other figures may stand beside it
+CARD_SHORTEST = 13
+GOES_ON = re.compile(r"\w|-\w")
 # Visa, Mastercard, American Express, Discover, Diners Club, JCB, Maestro, UnionPay, with the lengths they have.
 CARD_NUMBER = re.compile(
     r"4(?:\d{12}|\d{15}|\d{18})|(?:5[1-5]\d\d|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720))\d{12}|3[47]\d{13}"
@@ -61,9 +63,12 @@ def find(text: str) -> list[Found]:
     order number, not for a phone; four numbers after a word such as 'version' are no IP address.
     """
     found: list[Found] = []
-    for one in (*_emails(text), *_ibans(text), *_cards(text), *_ips(text), *_addresses(text), *_phones(text)):
+    for one in (*_emails(text), *_ibans(text), *_cards(text), *_ips(text), *_addresses(text)):
         if not any(_overlap(one, other) for other in found):
             found.append(one)
+    for one in found:  # a phone number beside figures that are known would be taken for one number with them
+        text = text[: one.start] + "\n" * (one.end - one.start) + text[one.end :]
+    found += _phones(text)
     return sorted(found, key=lambda one: one.start)
 
 
@@ -129,9 +134,14 @@ def _cards(text: str) -> Iterator[Found]:
     from stdnum import luhn
 
     for match in CARD.finditer(text):
-        digits = re.sub(r"\D", "", match[0])
-        if CARD_NUMBER.fullmatch(digits) and luhn.is_valid(digits):
-            yield Found("card", *match.span())
+        start = match.start()
+        for end in range(match.end(1), start + CARD_SHORTEST - 1, -1):
+            if not text[end - 1].isdigit() or GOES_ON.match(text, end):
+                continue
+            digits = re.sub(r"\D", "", text[start:end])
+            if CARD_NUMBER.fullmatch(digits) and luhn.is_valid(digits):
+                yield Found("card", start, end)
+                break
 
 
 def _ips(text: str) -> Iterator[Found]:
