@@ -47,9 +47,9 @@ class Conversion:
         """See `ingest.convert`. Raises DocumentError also for a file that takes too long or too much memory."""
         if is_plain(path):
             return convert(path, content)
-        pipe = self._pipe or self._start()
         longest = self.seconds + SECONDS_PER_MB * len(content) / 1e6
         try:
+            pipe = self._pipe or self._start()
             pipe.send((path, content))
             if pipe.poll(longest):
                 told = pipe.recv()
@@ -71,6 +71,7 @@ class Conversion:
         self._process.start()
         theirs.close()  # so that the end of the process is the end of the pipe
         self._pipe = ours
+        ours.recv()  # it is there; what loading the parsers takes is no document's fault
         return ours
 
     def _end(self) -> None:
@@ -90,6 +91,9 @@ def _work(pipe: Connection, memory: int) -> None:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    import markitdown.converters  # noqa: F401
+
+    pipe.send("ready")
     while True:
         try:
             path, content = pipe.recv()

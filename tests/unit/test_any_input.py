@@ -89,7 +89,7 @@ def read_document(conversion, name, content):
         assert document.text[passage.start : passage.start + len(passage.text)] == passage.text
 
 
-@some(40)
+@some(25)
 @given(content=damaged(pdfs.pdf()))
 def test_any_damage_to_a_pdf_gives_a_document_or_a_sentence(conversion, content):
     read_document(conversion, "x.pdf", content)
@@ -113,13 +113,13 @@ HTML = st.lists(
 ).map("".join)
 
 
-@some(60)
+@some(30)
 @given(name=st.sampled_from(["x.html", "x.csv", "x.md"]), content=st.binary(max_size=300) | HTML.map(str.encode))
 def test_any_bytes_give_a_document_or_a_sentence(conversion, name, content):
     read_document(conversion, name, content)
 
 
-@some(60)
+@some(30)
 @given(text=st.text(st.sampled_from("#` \n\r\tab\u2028*-"), max_size=300))
 def test_reading_a_text_that_was_read_changes_nothing_more(text):
     try:
@@ -132,7 +132,7 @@ def test_reading_a_text_that_was_read_changes_nothing_more(text):
 # ---- templates
 
 
-@some(80)
+@some(40)
 @given(text=damaged(templates.GOOD.encode()).map(lambda content: content.decode("latin-1")) | TEXT)
 def test_any_text_gives_a_template_or_a_sentence(text):
     try:
@@ -143,7 +143,7 @@ def test_any_text_gives_a_template_or_a_sentence(text):
     assert parse_template("calm", template.yaml, 1) == template
 
 
-@some(80)
+@some(40)
 @given(
     raw=st.fixed_dictionaries({"name": st.just("calm"), "messages": JSON}, optional={"depth": JSON, "decoding": JSON})
 )
@@ -157,7 +157,7 @@ def test_any_values_give_a_template_or_a_sentence(raw):
 PLAIN = TEXT.map(lambda text: text.replace("{", "{{").replace("}", "}}"))
 
 
-@some(50)
+@some(30)
 @given(system=PLAIN, depth=st.integers(0, MAX_DEPTH), question=WORDS, passage=WORDS, company=WORDS)
 def test_a_template_says_what_was_written_and_values_are_only_text(system, depth, question, passage, company):
     assume(system.strip())
@@ -177,7 +177,7 @@ def test_a_template_says_what_was_written_and_values_are_only_text(system, depth
 # ---- adapters
 
 
-@some(60)
+@some(30)
 @given(
     content=damaged(adapters.adapter())
     | damaged(adapters.GOOD).map(adapters.adapter)
@@ -201,7 +201,7 @@ def test_any_damage_to_an_adapter_gives_an_adapter_or_a_sentence(tmp_path, conte
 # ---- test questions and exports
 
 
-@some(50)
+@some(30)
 @given(
     rows=st.lists(
         st.dictionaries(st.sampled_from(["question", "answer", "facts", "history", "id", "split", "topic"]), JSON),
@@ -237,7 +237,7 @@ def test_what_is_exported_comes_back_as_it_was_said(tmp_path, name, write, quest
     assert (found.question, found.answer) == (question.strip(), answer.strip())
 
 
-@some(100)
+@some(40)
 @given(texts=st.lists(SAID, min_size=3, max_size=3))
 def test_no_cell_of_an_export_is_a_formula(texts):
     rows = list(csv.reader(io.StringIO("".join(to_csv([exchange(*texts)])), newline="")))
@@ -248,7 +248,7 @@ def test_no_cell_of_an_export_is_a_formula(texts):
 # ---- personal data, grading, pages
 
 
-@some(100)
+@some(40)
 @given(
     text=st.lists(
         st.sampled_from(["ann@x.org", "+31 50 555 0142", "8.8.8.8", " ", "[", "4111 1111 1111 1111", "a1"])
@@ -259,7 +259,7 @@ def test_what_was_redacted_holds_nothing_more_to_redact(text):
     assert redact(once) == (once, {}), find(once)
 
 
-@some(60)
+@some(30)
 @given(
     answer=TEXT,
     reference=TEXT,
@@ -277,7 +277,7 @@ def test_any_answer_gets_a_grade(answer, reference, facts):
     assert not grade(question, given_answer, own).unsupported, "what the reference says word for word has support"
 
 
-@some(60)
+@some(30)
 @given(text=TEXT | st.just("<script>alert('&\"')</script>"), start=st.integers(), length=st.integers())
 def test_no_text_becomes_part_of_a_page(text, start, length):
     pages = [_marked(text, start, length), table([exchange(text, text, text)]), details(exchange(text, text, text))]

@@ -27,7 +27,7 @@ def test_the_api_does_what_its_page_says(desk, method, path, mode):
     key = bearer(make_key(desk.store.api_keys, "shop"))
     statuses = set()
 
-    @settings(max_examples=25 * LONG, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=10 * LONG, deadline=None, suppress_health_check=list(HealthCheck))
     @given(case=schema[path][method].as_strategy(generation_mode=mode))
     def check(case):
         if mode == GenerationMode.POSITIVE:
