@@ -45,6 +45,9 @@ def build_site(parts: Parts) -> FastAPI:
 
         add_sign_in(site, parts.accounts, settings.company)
     api.add_routes(site, parts)
+    # Only gradio's `launch` sets this; without it no file that a browser names as its upload is checked, and anybody
+    # could have any file of this machine.
+    pages.has_launched = True
     return gr.mount_gradio_app(
         site,
         pages,

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from backends.adapter_import import FILES, WEIGHTS, check_config, check_fits, check_weights, take
+from backends.adapter_config import check_config
+from backends.adapter_import import FILES, WEIGHTS, check_fits, check_weights, take
 from backends.folders import folder_hash
 from core.adapter_card import known_card
 from core.errors import AdapterError, AdapterMismatch, UnknownAdapter
@@ -138,7 +139,7 @@ class AdapterFolder:
     def check_new_name(self, name: str) -> None:
         """Raises AdapterError for a name that is bad or taken."""
         if not NAME.fullmatch(name):
-            raise AdapterError(f"'{name}' cannot name an adapter; use up to 64 letters, digits, - and _.")
+            raise AdapterError(f"{name[:64]!r} cannot name an adapter; use up to 64 letters, digits, - and _.")
         if (self.folder / name).exists():
             raise AdapterError(
                 f"The adapter '{name}' exists already ({self.folder / name}); choose another name or delete it first."

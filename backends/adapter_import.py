@@ -3,7 +3,6 @@ checks them before they are used."""
 
 from __future__ import annotations
 
-import json
 import stat
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -13,9 +12,9 @@ from io import FileIO
 from pathlib import Path, PureWindowsPath
 from typing import IO, Any
 
+from backends.adapter_config import CONFIG, read_config
 from core.errors import AdapterError, AdapterMismatch
 
-CONFIG = "adapter_config.json"
 WEIGHTS = "adapter_model.safetensors"
 FILES = (CONFIG, WEIGHTS, "card.json", "README.md")
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".ckpt")  # which can run code when they are opened
@@ -24,9 +23,7 @@ MAX_BYTES = 2 << 30  # of all files together, unpacked
 MAX_TEXT_BYTES = 16 << 20  # of any file but the weights
 MAX_ENTRIES = 1000  # of a zip file
 BLOCK = 1 << 20
-
-# Ways to begin a LoRA adapter for which PEFT takes something out of the base weights, for all arms.
-CHANGES_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
+KINDS = ("F64", "F32", "F16", "BF16")  # of numbers
 
 Openers = Mapping[str, Callable[[], IO[bytes]]]  # by file name
 
@@ -124,30 +121,19 @@ def _too_large(source: Path, size: int) -> AdapterError:
     )
 
 
-def check_config(name: str, folder: Path) -> None:
-    """Raises AdapterError for what is no LoRA adapter, or one that changes the base weights when it is loaded."""
-    config = _config(name, folder)
-    kind, start = config.get("peft_type"), config.get("init_lora_weights")
-    if kind != "LORA" or config.get("alora_invocation_tokens"):
-        raise AdapterError(f"The adapter '{name}' is of the kind {kind or 'unknown'}; use a LoRA adapter.")
-    if isinstance(start, str) and start.startswith(CHANGES_BASE):
-        raise AdapterError(
-            f"The adapter '{name}' was begun with {start}, which changes the base model's weights too; "
-            "save it as a plain LoRA adapter (PEFT: save_pretrained with path_initial_model_for_weight_conversion)."
-        )
-
-
 def check_weights(name: str, folder: Path) -> None:
     """Raises AdapterError unless all tensors are finite, come in pairs A and B, and belong to the target modules."""
     pairs = _pairs(name, folder)
-    targets = _config(name, folder).get("target_modules")
+    targets = read_config(name, folder).get("target_modules")
     for module, shapes in pairs.items():
         sizes = {kind: len(shape) for kind, shape in shapes.items()}
-        if sizes != {"A": 2, "B": 2} or shapes["A"][0] != shapes["B"][1]:
-            raise AdapterError(f"The adapter '{name}' has no matching pair of matrices for {module}; save it again.")
+        if sizes != {"A": 2, "B": 2} or shapes["A"][0] != shapes["B"][1] or not all(shapes["A"] + shapes["B"]):
+            raise AdapterError(
+                f"The adapter '{name}' has no matching pair of matrices for {module[:100]}; save it again."
+            )
         if not _is_target(module, targets):
             raise AdapterError(
-                f"The adapter '{name}' holds matrices for {module}, which is none of its configuration's target "
+                f"The adapter '{name}' holds matrices for {module[:100]}, which is none of its configuration's target "
                 "modules; save it again with the configuration that it was trained with."
             )
     if not pairs:
@@ -156,15 +142,18 @@ def check_weights(name: str, folder: Path) -> None:
 
 
 def _check_finite(name: str, folder: Path) -> None:
+    import ml_dtypes  # noqa: F401 - teaches numpy bfloat16
     import numpy as np
 
     with _tensors(name, folder / WEIGHTS) as tensors:
         for key in tensors.keys():  # noqa: SIM118 - a safetensors file is no mapping
-            if tensors.get_slice(key).get_dtype() not in ("F64", "F32", "F16"):
-                continue  # numpy knows no bfloat16
+            if (kind := tensors.get_slice(key).get_dtype()) not in KINDS:
+                raise AdapterError(
+                    f"The adapter '{name}' holds {kind} numbers ({key[:100]}); save it in {', '.join(KINDS)}."
+                )
             if not np.isfinite(tensors.get_tensor(key)).all():
                 raise AdapterError(
-                    f"The adapter '{name}' holds numbers that are not finite ({key}): its training went wrong; "
+                    f"The adapter '{name}' holds numbers that are not finite ({key[:100]}): its training went wrong; "
                     "train it again with a lower learning rate."
                 )
 
@@ -183,7 +172,7 @@ def check_fits(name: str, folder: Path, model_folder: Path) -> None:
     for file in sorted(model_folder.glob("*.safetensors")):
         with _tensors(name, file) as tensors:
             base |= {key: tensors.get_slice(key).get_shape() for key in tensors.keys()}  # noqa: SIM118
-    turned = _config(name, folder).get("fan_in_fan_out")
+    turned = read_config(name, folder).get("fan_in_fan_out")
     for module, shapes in _pairs(name, folder).items():
         # Hubs' weights may be saved without the model's own prefix ("h.0..." for "transformer.h.0...").
         found = base.get(f"{module}.weight") or base.get(f"{module.partition('.')[2]}.weight")
@@ -195,7 +184,7 @@ def check_fits(name: str, folder: Path, model_folder: Path) -> None:
         if found != size:
             has = f"is {' x '.join(map(str, found))} there" if found else "is not there"
             raise AdapterMismatch(
-                f"The adapter '{name}' does not fit the base model {model_folder.name}: it adapts {module} "
+                f"The adapter '{name}' does not fit the base model {model_folder.name}: it adapts {module[:100]} "
                 f"({' x '.join(map(str, size))}), which {has}; use the base model that it was trained on."
             )
 
@@ -223,11 +212,3 @@ def _tensors(name: str, file: Path) -> Iterator[Any]:
             f"The adapter '{name}' cannot be loaded: {file.name} is no sound safetensors file ({error}); "
             "save or download it again."
         ) from error
-
-
-def _config(name: str, folder: Path) -> dict[str, Any]:
-    file = folder / CONFIG
-    try:
-        return dict(json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, TypeError, RecursionError) as error:
-        raise AdapterError(f"The adapter '{name}' cannot be read: {file} is not a JSON object: {error}.") from error

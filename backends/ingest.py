@@ -31,7 +31,7 @@ MAX_BYTES = 50_000_000
 OVERLAP = 80  # characters that neighbouring passages of a long section share
 MAX_TITLE = 200
 
-HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*\n?")
+HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+")
 FENCE = re.compile(r" {0,3}(```|~~~)")
 
 
@@ -89,8 +89,14 @@ def read_bytes(path: Path) -> bytes:
     return content
 
 
+def is_plain(path: Path) -> bool:
+    """Whether a document is text already, which no parser has to make sense of."""
+    return CONVERTERS.get(path.suffix.lower()) == "PlainTextConverter"
+
+
 def convert(path: Path, content: bytes) -> Document:
-    """The text of a document. Raises DocumentError for a broken file or one without text."""
+    """The text of a document. Raises DocumentError for a broken file or one without text, MemoryError where memory is
+    limited."""
     import io
 
     from markitdown import StreamInfo, converters
@@ -98,15 +104,22 @@ def convert(path: Path, content: bytes) -> Document:
     suffix = path.suffix.lower()
     if suffix not in BINARY and b"\0" in content and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DocumentError(f"'{path.name}' is not a text file, whatever its name says; nothing of it was indexed.")
-    info = StreamInfo(extension=suffix, charset=None if suffix in BINARY else _charset(content, suffix))
+    info = StreamInfo(extension=suffix, charset=None if suffix in BINARY else _charset(path, content))
     converter = getattr(converters, CONVERTERS[suffix])()
     try:
         result = converter.convert(io.BytesIO(content), info)
+    except MemoryError:
+        raise
     except Exception as error:  # the parsers behind raise dozens of unrelated types
         raise DocumentError(
             f"'{path.name}' cannot be read as {suffix[1:].upper()}: it is broken, protected by a password or of "
             "another kind than its name says; open it, save it anew and index it again."
         ) from error
+    if len(result.markdown) > MAX_BYTES:
+        raise DocumentError(
+            f"'{path.name}' holds {len(result.markdown) / 1e6:,.0f} million characters, but at most "
+            f"{MAX_BYTES // 1_000_000} million are read; split it."
+        )
     text = _tidy(result.markdown)
     if not text:
         scan = " (a scan holds pictures of text; run text recognition on it first)" if suffix == ".pdf" else ""
@@ -149,11 +162,11 @@ def _sections(text: str) -> Iterator[tuple[list[tuple[int, str]], int, int]]:
     in_code = False
     for line in text.splitlines(keepends=True):
         in_code ^= bool(FENCE.match(line))
-        heading = None if in_code else HEADING.fullmatch(line)
+        heading = None if in_code else HEADING.match(line)
         if heading:
             yield headings, start, position
-            level = len(heading[1])
-            headings = [outer for outer in headings if outer[0] < level] + [(level, _plain(heading[2]))]
+            level, name = len(heading[1]), line[heading.end() :].rstrip(" \t\n").rstrip("#")
+            headings = [outer for outer in headings if outer[0] < level] + [(level, _plain(name))]
             start = position + len(line)
         position += len(line)
     yield headings, start, position
@@ -165,20 +178,28 @@ def _first_heading(text: str) -> str:
     return next(names, "")
 
 
-def _charset(content: bytes, suffix: str) -> str | None:
-    """The encoding of a text, decided here because guessing from few letters goes wrong; None: the file says it."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    try:
-        content.decode("utf-8")
-        return "utf-8-sig"
-    except UnicodeDecodeError:
-        return None if suffix in (".html", ".htm") else "cp1252"
+def _charset(path: Path, content: bytes) -> str | None:
+    """The encoding of a text, decided here because guessing from few letters goes wrong; None: the file says it.
+
+    Raises DocumentError when it is none of those known here.
+    """
+    says_it = path.suffix.lower() in (".html", ".htm")
+    utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    for encoding in ("utf-16",) if utf16 else ("utf-8-sig",) if says_it else ("utf-8-sig", "cp1252"):
+        try:
+            content.decode(encoding)
+            return encoding
+        except UnicodeDecodeError:
+            continue
+    if says_it:
+        return None
+    raise DocumentError(f"'{path.name}' is in an encoding that is not known here; save it as UTF-8 and index it again.")
 
 
 def _tidy(text: str) -> str:
     """Without trailing spaces, characters that are not text, and runs of blank lines."""
-    text = re.sub(r"[^\S\n]+$", "", re.sub(r"\r\n?", "\n", text), flags=re.MULTILINE)
+    # Not by a regular expression for spaces at a line's end, which takes for ever over a million spaces within one.
+    text = "\n".join(line.rstrip() for line in re.sub(r"\r\n?", "\n", text).split("\n"))
     text = re.sub(r"[\0\ud800-\udfff]", "", text)
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 

@@ -13,8 +13,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backends.conversion import Conversion
 from backends.index_place import FolderPlace, ServerPlace
-from backends.ingest import SourceFile, content_hash, convert, cut, find_files, read_bytes
+from backends.ingest import SourceFile, content_hash, cut, find_files, read_bytes
 from backends.keywords import KeywordIndex
 from backends.passage_store import PassageStore, Stored, StoredFile, searched_text
 from backends.recent import Recent
@@ -123,24 +124,27 @@ class HybridRetriever:
         roots = {str(path.resolve()) for path in paths if path.is_dir()}
         self._progress = _Progress(len(files), progress)
         try:
-            with self._store.writing() as stored:
+            with self._store.writing() as stored, Conversion() as conversion:
                 self._load(stored)
                 self._writing = True
-                report = self._bring_in(files, roots, stored.files)
+                report = self._bring_in(files, roots, stored.files, conversion)
             self._load()
         finally:
             self._writing = False
             self._progress = None
         return report
 
-    def _bring_in(self, files: Sequence[SourceFile], roots: set[str], stored: dict[str, StoredFile]) -> IndexReport:
+    def _bring_in(
+        self, files: Sequence[SourceFile], roots: set[str], stored: dict[str, StoredFile], conversion: Conversion
+    ) -> IndexReport:
         assert self._progress
         report = IndexReport()
         seen: dict[str, Path] = {}
         for file in files:
             try:
                 _check_unseen(file, seen)
-                outcome = self._index_file(file, stored.get(file.source), self._progress.within(file.source))
+                progress = self._progress.within(file.source)
+                outcome = self._index_file(file, stored.get(file.source), conversion, progress)
                 getattr(report, outcome).append(file.source)
             except DocumentError as error:
                 report.failed.append((str(file.path), str(error)))
@@ -151,7 +155,9 @@ class HybridRetriever:
                 report.removed.append(source)
         return report
 
-    def _index_file(self, file: SourceFile, old: StoredFile | None, progress: Callable[[int, int], None]) -> str:
+    def _index_file(
+        self, file: SourceFile, old: StoredFile | None, conversion: Conversion, progress: Callable[[int, int], None]
+    ) -> str:
         """Indexes one file and names the list of the report it belongs to. Raises DocumentError."""
         raw = read_bytes(file.path)
         content = content_hash(raw, self.chunk_chars)
@@ -159,7 +165,7 @@ class HybridRetriever:
             if file.root not in ("", old.root):
                 self._store.move(old, file.root)
             return "unchanged"
-        document = convert(file.path, raw)
+        document = conversion.convert(file.path, raw)
         passages = cut(file.source, document, self.chunk_chars)
         if not passages:
             raise DocumentError(f"'{file.path.name}' holds headings but no text; nothing of it was indexed.")

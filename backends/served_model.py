@@ -7,7 +7,8 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backends.adapter_import import check_config, check_fits, check_weights
+from backends.adapter_config import check_config
+from backends.adapter_import import check_fits, check_weights
 from backends.endings import ended
 from backends.engine.model import LocalModel
 from core.errors import AdapterError, UnknownAdapter

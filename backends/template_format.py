@@ -34,7 +34,7 @@ def parse_template(name: str, text: str, version: int) -> Template:
     """The template that a YAML text describes. Raises InvalidTemplate with one sentence."""
     if not NAME.fullmatch(name):
         raise InvalidTemplate(
-            f"The template name '{name[:64]}' cannot be used; write it in small letters a to z, digits and "
+            f"The template name {name[:64]!r} cannot be used; write it in small letters a to z, digits and "
             "hyphens, at most 64 of them."
         )
     where = f"The template '{name}'"
@@ -43,7 +43,9 @@ def parse_template(name: str, text: str, version: int) -> Template:
     if missing := [key for key in ("name", "messages") if key not in raw]:
         raise InvalidTemplate(f"{where} lacks `{missing[0]}`; add it.")
     if raw["name"] != name:
-        raise InvalidTemplate(f"{where} says `name: {raw['name']}`; write `name: {name}`, as its file is named.")
+        raise InvalidTemplate(
+            f"{where} says `name: {_short(raw['name'])}`; write `name: {name}`, as its file is named."
+        )
     purpose = raw.get("purpose", "")
     if not isinstance(purpose, str):
         raise InvalidTemplate(f"{where}: `purpose` must be text, but is {_kind(purpose)}.")
@@ -75,10 +77,12 @@ def paragraphs(text: str) -> list[str]:
 def _load(where: str, text: str) -> dict[str, Any]:
     import yaml
 
+    from backends import strict_yaml
+
     if len(text) > MAX_CHARS:
         raise InvalidTemplate(f"{where} has {len(text):,} characters; at most {MAX_CHARS:,} are accepted.")
     try:
-        raw = yaml.safe_load(text)
+        raw = strict_yaml.load(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -157,17 +161,18 @@ def _number(where: str, name: str, value: Any, low: float, high: float) -> float
         wanted = "a whole number" if whole else "a number"
         raise InvalidTemplate(f"{where}: `{name}` must be {wanted}, but is {_kind(value)}.")
     if not low <= value <= high:
-        raise InvalidTemplate(f"{where}: `{name}` must be between {low} and {high}, but is {value}.")
+        raise InvalidTemplate(f"{where}: `{name}` must be between {low} and {high}, but is {_short(value)}.")
     return value if whole else float(value)
 
 
 def _only_known(where: str, what: str, found: Iterable[Any], allowed: tuple[str, ...], form: str = "`%s`") -> None:
     for name in found:
         if name not in allowed:
-            near = difflib.get_close_matches(str(name), allowed, n=1)
+            shown = _short(name)
+            near = difflib.get_close_matches(shown, allowed, n=1)
             hint = f"did you mean {form % near[0]}? " if near else ""
             listed = ", ".join(form % known for known in allowed)
-            raise InvalidTemplate(f"{where} has an unknown {what} {form % name}; {hint}allowed are {listed}.")
+            raise InvalidTemplate(f"{where} has an unknown {what} {form % shown}; {hint}allowed are {listed}.")
 
 
 def _kind(value: Any) -> str:
@@ -176,7 +181,16 @@ def _kind(value: Any) -> str:
         return "empty"
     if isinstance(value, (list, Mapping)):
         return "a list" if isinstance(value, list) else "a group of keys"
-    return f"the {'text' if isinstance(value, str) else 'value'} {str(value)[:40]!r}"
+    return f"the {'text' if isinstance(value, str) else 'value'} {_short(value)!r}"
+
+
+def _short(value: Any) -> str:
+    """A value on one line, as far as a sentence has room for it; Python shows no numbers of thousands of digits."""
+    try:
+        text = str(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return (text if text.isprintable() else repr(text))[:40]
 
 
 def _meaning_hash(messages: tuple[Turn, ...], depth: int, decoding: Decoding) -> str:

@@ -61,7 +61,7 @@ class TemplateLibrary:
         reading = self._read(name)
         if reading is None:
             there = ", ".join(self.names()) or "none yet"
-            raise UnknownTemplate(f"There is no template '{name[:64]}' in {self.folder}; the templates are: {there}.")
+            raise UnknownTemplate(f"There is no template {name[:64]!r} in {self.folder}; the templates are: {there}.")
         if reading.template is None:
             raise UnknownTemplate(f"{reading.problem} It has no older version to fall back on.")
         return reading.template

@@ -72,6 +72,10 @@ class Limiter(Protocol):
         """Whether one more would be beyond the limit."""
         ...
 
+    def wait(self, limit: str, key: str) -> int:
+        """Seconds, at least 1, until counting begins anew."""
+        ...
+
     def clear(self, limit: str, key: str) -> None: ...
 
 

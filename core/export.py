@@ -34,6 +34,8 @@ from typing import Any, Literal
 
 from core.types import CRITERIA, Answer, Choice, Exchange, Thumb, Turn, Vote
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # how one begins
+
 Result = Literal["won", "lost", "tie", "both_bad"]
 Side = Literal["left", "right"]
 
@@ -222,9 +224,12 @@ def _result(choice: Choice, side: Side) -> Result:
 
 
 def _safe(cell: Any) -> Any:
-    """Numbers stay numbers; text never begins like a formula (https://owasp.org/www-community/attacks/CSV_Injection)."""
+    """Numbers stay numbers; text never begins like a formula (https://owasp.org/www-community/attacks/CSV_Injection).
+
+    What begins with apostrophes and a formula gets one more, so that taking one away gives what was said.
+    """
     if isinstance(cell, bool):
         return str(cell).lower()
-    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")):
+    if isinstance(cell, str) and cell.lstrip("'").startswith(FORMULA):
         return "'" + cell
     return cell

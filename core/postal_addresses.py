@@ -52,7 +52,7 @@ KIND_FIRST = (
     rf"(?:\s(?:{PARTICLE}\s){{0,2}}{NAME}){{1,3}}"
 )
 STREET = rf"(?:{FRONT}(?:{SURELY}|{NO_NAME}{AS_A_NAME})|(?<!\w){KIND_FIRST})"
-ANY_STREET = rf"(?:{FRONT}{LABEL}[^\W\d_][\w'’.-]+|{KIND_FIRST})"
+ANY_STREET = rf"(?:{FRONT}{LABEL}[^\W\d_][\w'’.-]{{1,60}}|{KIND_FIRST})"
 
 # Streets behind their number.
 ROAD = r"(?i:Street|St|Road|Rd|Avenue|Ave|Boulevard|Blvd|Crescent|Terrace|Gardens|Parkway|Highway)\b\.?"

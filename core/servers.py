@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from core.errors import SettingsError
-from core.settings import Settings, read_toml
+from core.settings import Settings, is_plain, quoted, read_toml, shown
 
 Kind = Literal["openai", "vllm", "sglang", "duodesk"]
 
@@ -81,21 +81,23 @@ def load_servers(settings: Settings) -> dict[str, Server]:
     tables = read_toml(file).get("servers", {})
     if not isinstance(tables, dict):
         raise SettingsError(
-            f"The file {file} must declare servers as tables [servers.NAME], but has servers = {tables!r}."
+            f"The file {file} must declare servers as tables [servers.NAME], but has servers = {shown(tables)}."
         )
     return {name: _server(name, table, file) for name, table in tables.items()}
 
 
 def _server(name: str, table: Any, file: Path) -> Server:
-    where = f"[servers.{name}] in {file}"
+    where = f"[servers.{shown(name)}] in {file}"
     if not NAME.fullmatch(name) or not isinstance(table, dict):
         raise SettingsError(f"{where} is no table with a name of letters, digits, - and _; mend it.")
     for key, value in table.items():
         if key not in TYPES:
-            raise SettingsError(f"Unknown setting '{key}' in {where}; the settings are {', '.join(TYPES)}.")
+            raise SettingsError(f"Unknown setting '{shown(key)}' in {where}; the settings are {', '.join(TYPES)}.")
         wanted, kind = TYPES[key]
         if not isinstance(value, wanted) or isinstance(value, bool):
-            raise SettingsError(f"The setting '{key}' in {where} must be {kind}, but is {value!r}.")
+            raise SettingsError(f"The setting '{key}' in {where} must be {kind}, but is {quoted(value)}.")
+        if isinstance(value, str) and not is_plain(value):
+            raise SettingsError(f"The setting '{key}' in {where} is too long or holds what is no text; mend it.")
     needed = [entry.name for entry in fields(Server) if entry.default is MISSING and entry.default_factory is MISSING]
     if missing := [key for key in needed if key != "name" and not table.get(key)]:
         raise SettingsError(f"{where} lacks {' and '.join(missing)}; add what is missing.")
@@ -107,11 +109,22 @@ def _server(name: str, table: Any, file: Path) -> Server:
 def _check(server: Server, where: str) -> None:
     if server.kind not in get_args(Kind):
         raise SettingsError(
-            f"The setting 'kind' in {where} must be openai, vllm, sglang or duodesk, but is '{server.kind}'."
+            f"The setting 'kind' in {where} must be openai, vllm, sglang or duodesk, but is {quoted(server.kind)}."
         )
-    address = urlsplit(server.url)
-    if address.scheme not in ("http", "https") or not address.hostname or address.query or address.fragment:
-        raise SettingsError(f"The setting 'url' in {where} must be like http://host:8000/v1, but is '{server.url}'.")
+    wrong = SettingsError(f"The setting 'url' in {where} must be like http://host:8000/v1; mend it.")
+    try:
+        address = urlsplit(server.url)
+        port = address.port
+    except ValueError as error:
+        raise wrong from error
+    if (
+        address.scheme not in ("http", "https")
+        or not address.hostname
+        or port == 0
+        or address.query
+        or address.fragment
+    ):
+        raise wrong
     if address.username or address.password:
         raise SettingsError(
             f"The setting 'url' in {where} holds a password; put a key into `key_env`'s variable instead."

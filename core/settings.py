@@ -20,6 +20,7 @@ from core.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+LONGEST = 2000  # characters of a setting
 
 
 def setting(default: Any, meaning: str) -> Any:
@@ -76,6 +77,7 @@ class Settings:
         "addresses of the proxy in front, e.g. 127.0.0.1: what it says of a visitor's address and of https is "
         "believed; empty: nobody is",
     )
+    requests_per_minute: int = setting(600, "requests a minute that each key of the HTTP API may make; 0: any number")
     company: str = setting("Velomoor", "company name that templates put in for {company}")
     redaction: str = setting("on", "whether personal data is replaced before anything is stored or logged: on or off")
     keep_days: int = setting(0, "days after its last message until a chat is removed, at the next start; 0: never")
@@ -126,9 +128,13 @@ def load_settings(
 
 
 def _from_file(path: Path, required: bool) -> dict[str, Any]:
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as error:  # a name that is too long
+        raise SettingsError(f"The settings file {shown(path)} cannot be read: {error.strerror}.") from error
+    if not there:
         if required:
-            raise SettingsError(f"The settings file {path} does not exist; create it or leave --settings out.")
+            raise SettingsError(f"The settings file {shown(path)} does not exist; create it or leave --settings out.")
         return {}
     raw = read_toml(path)
     if isinstance(raw.get("servers"), dict):  # its tables are read by core.servers
@@ -140,10 +146,31 @@ def read_toml(path: Path) -> dict[str, Any]:
     """What a settings file holds. Raises SettingsError."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The settings file {path} is not valid TOML: {error}. Mend that line.") from error
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(
+            f"The settings file {path} is not valid TOML: {shown(error, 200)}. Mend that line."
+        ) from error
     except OSError as error:
         raise SettingsError(f"The settings file {path} cannot be read: {error.strerror}.") from error
+
+
+def shown(value: Any, most: int = 80) -> str:
+    """A value on one line, as far as a sentence has room for it."""
+    try:
+        text = str(value)
+    except ValueError:
+        return "a number of thousands of digits"  # which Python does not show
+    return (text if text.isprintable() else repr(text))[:most]
+
+
+def quoted(value: Any) -> str:
+    """As `shown`, text in quotes."""
+    return f"'{shown(value)}'" if isinstance(value, str) else shown(value)
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text can be part of a name, a path or an address: no line breaks, NUL, bytes that are no text."""
+    return text.isprintable() and len(text) <= LONGEST
 
 
 def _convert(name: str, value: Any, where: str) -> Any:
@@ -151,17 +178,21 @@ def _convert(name: str, value: Any, where: str) -> Any:
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"the settings are {', '.join(known)}."
-        raise SettingsError(f"Unknown setting '{name}' in {where}; {hint}")
+        raise SettingsError(f"Unknown setting '{shown(name)}' in {shown(where)}; {hint}")
     wanted = type(known[name].default)
     if wanted is int and isinstance(value, str):
         try:
             return int(value)
         except ValueError:
             pass
+    if isinstance(value, str) and not is_plain(value):
+        raise SettingsError(
+            f"The setting '{name}' in {where} holds more than {LONGEST:,} characters, or one that is no text; mend it."
+        )
     if type(value) is wanted:
         return value
     kind = "a whole number" if wanted is int else "text in quotes"
-    raise SettingsError(f"The setting '{name}' in {where} must be {kind}, but is {value!r}.")
+    raise SettingsError(f"The setting '{name}' in {where} must be {kind}, but is {quoted(value)}.")
 
 
 def _check_ranges(settings: Settings) -> None:
@@ -172,21 +203,22 @@ def _check_ranges(settings: Settings) -> None:
         ("queue", 0, 10_000),
         ("context", 256, 1_000_000),
         ("prefix_cache_mb", 0, 1_000_000),
+        ("requests_per_minute", 0, 1_000_000),
         ("keep_days", 0, 36_500),
         ("chunk_chars", 100, 20_000),
         ("max_message_chars", 1, 1_000_000),
     ):
         value = getattr(settings, name)
         if not low <= value <= high:
-            raise SettingsError(f"The setting '{name}' must be between {low} and {high}, but is {value}.")
+            raise SettingsError(f"The setting '{name}' must be between {low} and {high}, but is {shown(value)}.")
     if settings.index and not _is_address(settings.index):
-        raise SettingsError(f"The setting 'index' must be like http://host:8000, but is '{settings.index}'.")
+        raise SettingsError(f"The setting 'index' must be like http://host:8000, but is {quoted(settings.index)}.")
     try:
         [ip_network(address.strip()) for address in settings.trusted_proxy.split(",") if settings.trusted_proxy]
     except ValueError:
         raise SettingsError(
             "The setting 'trusted_proxy' must hold addresses such as 127.0.0.1 or 10.0.0.0/8, with commas between, but "
-            f"is '{settings.trusted_proxy}'."
+            f"is {quoted(settings.trusted_proxy)}."
         ) from None
     for name, choices in (
         ("device", ("auto", "cpu", "cuda")),
@@ -197,7 +229,7 @@ def _check_ranges(settings: Settings) -> None:
     ):
         if (value := getattr(settings, name)) not in choices:
             raise SettingsError(
-                f"The setting '{name}' must be {', '.join(choices[:-1])} or {choices[-1]}, but is '{value}'."
+                f"The setting '{name}' must be {', '.join(choices[:-1])} or {choices[-1]}, but is {quoted(value)}."
             )
 
 

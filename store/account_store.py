@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -87,6 +88,9 @@ class SqlLimiter:
 
     def reached(self, limit: str, key: str) -> bool:
         return not self._limiter.test(_parsed(limit), key)
+
+    def wait(self, limit: str, key: str) -> int:
+        return max(1, math.ceil(self._limiter.get_window_stats(_parsed(limit), key).reset_time - time.time()))
 
     def clear(self, limit: str, key: str) -> None:
         self._limiter.clear(_parsed(limit), key)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from core.errors import QuestionsError
+from core.record_files import ending, records
 from core.studies import MEASURES, Measure, QuestionsLook, TestQuestion
 from core.types import Role, Turn
 
@@ -71,31 +70,25 @@ def look(questions: Sequence[TestQuestion]) -> QuestionsLook:
 
 def _questions(file: Path, prefix: str) -> list[TestQuestion]:
     """The questions of one file; `prefix` goes before the numbers of rows that have no ids."""
-    try:
-        rows = list(_rows(file))
-    except (OSError, EOFError, ValueError, csv.Error) as error:
-        why = getattr(error, "strerror", None) or error
-        raise QuestionsError(
-            f"The test questions {file} cannot be read: {why}; give a .csv or .jsonl file; see knowledge/README.md."
-        ) from error
+    rows = _rows(file)
     fields = list(dict.fromkeys(key for row in rows for key in row))
     names = {use: next((name for name in known if name in fields), "") for use, known in COLUMNS.items()}
     missing = [use for use in ("question", "answer") if not names[use] and not (use == "answer" and names["facts"])]
     if missing:
         raise QuestionsError(
             f"The test questions {file} have no column for {' and '.join(missing)} "
-            f"(found: {', '.join(fields) or 'nothing'}); name them {' and '.join(missing)}."
+            f"(found: {', '.join(fields[:20]) or 'nothing'}); name them {' and '.join(missing)}."
         )
     used = [{use: row.get(name) for use, name in names.items()} for row in rows]
-    ids = [_text(row["id"]) for row in used]
+    ids = [_label(row["id"]) for row in used]
     numbered = len(set(ids) - {""}) < len(ids)
     questions = []
     for number, row in enumerate(used, 1):
-        if names["split"] and _text(row["split"]).lower() != "test":
+        if names["split"] and _label(row["split"]).lower() != "test":
             continue
         try:
-            question = _question(row, f"{prefix}{number}" if numbered else _text(row["id"]))
-        except (ValueError, KeyError, TypeError) as error:
+            question = _question(row, f"{prefix}{number}" if numbered else _label(row["id"]))
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise QuestionsError(
                 f"{file}, row {number} is not a test question ({type(error).__name__}: {error}); see "
                 "knowledge/README.md for the fields."
@@ -134,7 +127,7 @@ def _facts(given: Any) -> tuple[tuple[str, ...], ...] | None:
         return None
     if not isinstance(given, list):
         raise ValueError(f"facts are {given!r} and no list")
-    facts = [(fact,) if isinstance(fact, str) else tuple(str(spelling) for spelling in fact) for fact in given]
+    facts = [(fact,) if isinstance(fact, str) else tuple(_text(spelling) for spelling in fact) for fact in given]
     if not all(fact and all(fact) for fact in facts):
         raise ValueError("one of its facts has no spelling")
     return tuple(facts)
@@ -143,32 +136,28 @@ def _facts(given: Any) -> tuple[tuple[str, ...], ...] | None:
 def _history(given: Any) -> tuple[Turn, ...]:
     """A list of turns, in a CSV file as JSON, each with its role and its content or text."""
     turns = json.loads(given) if isinstance(given, str) and given.strip() else given or []
-    return tuple(Turn(ROLES[turn["role"]], turn["content"] if "content" in turn else turn["text"]) for turn in turns)
+    said = [(turn["role"], turn["content"] if "content" in turn else turn["text"]) for turn in turns]
+    return tuple(Turn(ROLES[role], _text(text)) for role, text in said)
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else str(value).strip()
+    """Raises ValueError."""
+    if isinstance(value, (dict, list)):
+        raise ValueError("a list or an object stands where a text should be")
+    return _label(value)
 
 
-def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
-    """The rows of a file, with names of columns in lower case."""
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
-        if ".csv" in path.suffixes[-2:]:
-            header = file.readline()
-            file.seek(0)
-            separator = max(",;\t", key=header.count)
-            for row in csv.DictReader(file, delimiter=separator):
-                yield {str(key).strip().lower(): value for key, value in row.items()}
-        elif ".jsonl" in path.suffixes[-2:]:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    try:
-                        row = json.loads(line)
-                    except ValueError as error:
-                        raise ValueError(f"line {number} is no JSON ({error})") from error
-                    if not isinstance(row, dict):
-                        raise ValueError(f"line {number} is not a JSON object")
-                    yield {str(key).strip().lower(): value for key, value in row.items()}
-        else:
-            raise ValueError(f"its name ends in '{path.suffix}'")
+def _label(value: Any) -> str:
+    """JSON can escape half a character, which nothing can save as UTF-8."""
+    return "" if value is None else str(value).encode("utf-8", "replace").decode().strip()
+
+
+def _rows(file: Path) -> list[dict[str, Any]]:
+    """The rows of a file, with names of columns in lower case. Raises QuestionsError."""
+    if ending(file) not in (".csv", ".jsonl"):
+        raise QuestionsError(
+            f"The test questions {file} cannot be read: its name ends in '{file.suffix}'; give a .csv or .jsonl file; "
+            "see knowledge/README.md."
+        )
+    found = records(file, QuestionsError)
+    return [{name.strip().lower(): value for name, value in fields.items()} for _, fields in found]

@@ -8,15 +8,17 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from core.desk import Desk
 from core.errors import DuodeskError
 from core.types import Arm, ArmSpec, Decoding, Draft, Passage, Piece, Question, Turn
 from store import open_store
+from tests.broken.limits import LONG
 
 settings.register_profile("busy machine", deadline=None)  # how long an example takes says nothing there
-settings.load_profile("busy machine")
+settings.register_profile("long", deadline=None, max_examples=100 * LONG, suppress_health_check=list(HealthCheck))
+settings.load_profile("long" if LONG > 1 else "busy machine")
 
 PROMPT = ArmSpec("prompt", "friendly")
 LORA = ArmSpec("lora", "friendly", "velomoor")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
@@ -29,6 +30,7 @@ KEYED, KEYED_PREFIX = ("/v1", "/metrics", "/openapi.json"), "/v1/"  # programs c
 LARGEST_EVENT = 8 << 20  # bytes that a page sends for one event
 LARGEST_UPLOAD = 1 << 30
 SESSIONS_KEPT = 10_000
+SESSION_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)  # gradio's pages make some ten letters and digits up
 EVENTS_PER_MINUTE = "600 per minute"  # of one account: a person at a page stays far below
 
 Headers = dict[bytes, str]
@@ -127,10 +129,12 @@ class Gate:
             try:
                 body = json.loads(content)
                 session, number = str(body["session_hash"]), int(body.get("fn_index") or 0)
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
                 raise Refused(400, "This is not a message of a page.") from None
             if rest in EVENTS:
                 await self._check_event(number, account)
+        if session and not SESSION_NAME.fullmatch(session):
+            raise Refused(400, "This is not the session of a page.")
         if session and not self._own_session(session, account):
             raise Refused(403, "This session belongs to somebody else; reload the page.")
         return receive

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic.config import JsonDict
 
 from core.types import Role, Turn
 
@@ -48,6 +49,11 @@ def _stops(value: Any) -> tuple[str, ...]:
     return tuple(texts)
 
 
+def _whole(value: Any) -> Any:
+    """To JSON, 5.0 is a whole number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _role(value: Any) -> Role:
     """Raises ValueError."""
     if value in ("system", "developer"):
@@ -67,6 +73,8 @@ TEXT_PART = {
 }
 STOP_TEXT = {"type": "string", "minLength": 1, "maxLength": LONGEST_STOP}
 
+# What the last message must be; JSON Schema can only say it of any message.
+ASKS: JsonDict = {"contains": {"properties": {"role": {"const": "user"}, "content": {"not": {"const": ""}}}}}
 Text = Annotated[str, BeforeValidator(_plain)]
 Content = Annotated[
     str,
@@ -81,6 +89,7 @@ Stops = Annotated[
         {"anyOf": [STOP_TEXT, {"type": "array", "items": STOP_TEXT, "maxItems": MOST_STOPS}, {"type": "null"}]}
     ),
 ]
+Whole = Annotated[int, Field(ge=1), BeforeValidator(_whole)]
 Zero = Annotated[float, Field(ge=0, le=0)]
 Ignored = Annotated[Any, Field(description="Ignored.")]
 
@@ -129,14 +138,23 @@ class ChatRequest(Strict):
     model: Text = Field(
         description="An arm, as /v1/models lists them, or `split` for the one that is drawn.", max_length=200
     )
-    messages: list[Message] = Field(min_length=1, max_length=MOST_MESSAGES)
+    messages: list[Message] = Field(
+        min_length=1,
+        max_length=MOST_MESSAGES,
+        description="The last one is the user's and says something: that is what is answered.",
+        json_schema_extra=ASKS,
+    )
     stream: bool | None = None
-    stream_options: StreamOptions | None = None
+    stream_options: StreamOptions | None = Field(None, description="Only together with `stream`.")
     stop: Stops = ()
     temperature: float | None = Field(None, ge=0, le=2, description="The template's, unless given.")
     top_p: float | None = Field(None, ge=0, le=1, description="The template's, unless given.")
-    max_tokens: int | None = Field(None, ge=1, description="The older name of max_completion_tokens.")
-    max_completion_tokens: int | None = Field(None, ge=1, description="The template's, unless given.")
+    max_tokens: Whole | None = Field(
+        None, ge=1, description="The older name of `max_completion_tokens`: give one of them."
+    )
+    max_completion_tokens: Whole | None = Field(
+        None, ge=1, description="The template's, unless given; at most the setting `context`."
+    )
     user: Text | None = Field(None, description="Whose chat this is; only a digest is kept.", max_length=1000)
     metadata: Metadata | None = None
 

@@ -1,4 +1,4 @@
-"""Who calls: by which key, and what it allows."""
+"""Who calls: by which key, what it allows, and how often."""
 
 from __future__ import annotations
 
@@ -49,12 +49,15 @@ class Callers:
 
     def __init__(self, parts: Parts) -> None:
         self.keys = parts.store.api_keys
+        self.limiter = parts.accounts.limiter
+        self.most = parts.settings.requests_per_minute
         self.on_loopback = parts.settings.host in LOOPBACK and not parts.settings.signs_in
 
     def caller(self, request: Request, given: Given = None) -> Caller:
-        """Who calls. Raises ApiError 401."""
+        """Who calls. Raises ApiError 401, and 429 for a key that has made too many requests."""
         key = known_key(self.keys, given.credentials) if given else None
         if key:
+            self._count(key)
             return Caller(key)
         if self.on_loopback and _from_here(request) and not self.keys.exist():
             return Caller(None)
@@ -67,6 +70,19 @@ class Callers:
             "An API key is needed: send `Authorization: Bearer KEY`. `python3 launch.py keys make NAME` makes one.",
             code="missing_api_key",
             headers=ASK,
+        )
+
+    def _count(self, key: ApiKey) -> None:
+        """Counts a request, for all processes together. Raises ApiError 429."""
+        limit, name = f"{self.most} per minute", f"key {key.id}"
+        if not self.most or self.limiter.hit(limit, name):
+            return
+        wait = self.limiter.wait(limit, name)
+        raise ApiError(
+            429,
+            f"The key '{key.name}' made more than {self.most:,} requests in a minute; try again in {wait} seconds.",
+            code="rate_limit_exceeded",
+            headers={"Retry-After": str(wait)},
         )
 
 

@@ -23,6 +23,7 @@ from core.errors import (
 )
 from core.types import Answer
 
+NO_ADDRESS = "There is no such address; the API has /v1/models, /v1/chat/completions and /v1/thumbs."
 BUG = "Something went wrong inside Duodesk; the log holds the details. Try again."
 RETRY = {"Retry-After": "1"}
 TYPES = {401: "authentication_error", 404: "not_found_error", 429: "rate_limit_error"}
@@ -137,7 +138,7 @@ def _capital(sentence: str) -> str:
 
 def _sentence(error: HTTPException) -> str:
     known = {
-        404: "There is no such address; the API has /v1/models, /v1/chat/completions and /v1/thumbs.",
+        404: NO_ADDRESS,
         405: "Method not taken.",
     }
     return known.get(error.status_code, str(error.detail))

@@ -26,7 +26,7 @@ REASONS = {
     401: "No key, or not one in force.",
     404: "There is no such model or answer, or the key does not allow it.",
     413: "The body is too large.",
-    429: "Too many answers are under way.",
+    429: "Too many answers are under way, or too many requests came with this key; Retry-After tells how long to wait.",
     500: "A bug.",
     503: "The model, the database or the index is not there.",
 }
@@ -47,18 +47,18 @@ def build_api(parts: Parts) -> FastAPI:
     add_handlers(api)
     api.add_middleware(BodyLimit, most=LARGEST_BODY)
 
-    @api.get("/models", responses=errors(401, 500, 503))
+    @api.get("/models", responses=errors(401, 429, 500, 503))
     def models(caller: Caller = known) -> ArmModels:
         """The arms that may be asked. Any other template or adapter can be named in the same way."""
         return ArmModels(data=[arms.model(name) for name in arms.names() if caller.may_ask(name)])
 
-    @api.get("/models/{model:path}", responses=errors(401, 404, 500, 503))
+    @api.get("/models/{model:path}", responses=errors(401, 404, 429, 500, 503))
     def model(model: str, caller: Caller = known) -> ArmModel:
         """One arm."""
         caller.check(model)
         return arms.model(model)
 
-    streamed = {"text/event-stream": {"schema": {"type": "string"}}}
+    streamed: dict[str, Any] = {"text/event-stream": {}}  # no schema: OpenAPI 3.1 has none for events
     described = {
         "description": "The answer; with `stream` its chunks (ChatCompletionChunk) as events, ended by [DONE].",
         "content": streamed,

@@ -9,7 +9,7 @@ from core.errors import TrainingError
 from core.training import Columns, Round
 from core.types import Role, Turn
 from finetune.data.columns import turn_fields
-from finetune.data.files import Record
+from core.record_files import Record
 
 ROLES: dict[str, Role] = {
     **dict.fromkeys(("user", "customer", "human", "client", "visitor", "end-user", "klant", "kunde"), "user"),

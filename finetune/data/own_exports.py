@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from finetune.data.files import Record
+from core.export import FORMULA
+from core.record_files import Record
 
 MARKS = {"question_id", "answer_id", "lane", "outcome", "withdrawn", "latest"}
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # what the export puts an apostrophe before
 
 
 def is_own(names: Collection[str]) -> bool:
@@ -88,4 +88,5 @@ def _true(value: Any) -> bool:
 
 def _unquoted(value: Any) -> Any:
     """Spreadsheet cells of text lose the apostrophe that keeps them from being formulas."""
-    return value[1:] if isinstance(value, str) and value[:1] == "'" and value[1:].startswith(FORMULA) else value
+    quoted = isinstance(value, str) and value.startswith("'") and value.lstrip("'").startswith(FORMULA)
+    return value[1:] if quoted else value

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import TrainingError
+from core.record_files import LINES, TABLES, ending, records
 from core.training import Columns, FileLook, Round
 from finetune.data.columns import guess, names_of, settle, turn_fields
 from finetune.data.conversations import rounds_in, rounds_of_table
-from finetune.data.files import files_in, records
 from finetune.data.own_exports import is_own, worth_learning
 
 SAMPLE = 5
@@ -22,8 +22,26 @@ def look(file: Path) -> FileLook:
 
     Raises TrainingError when it is missing, broken or larger than 200 MB.
     """
-    rows = [fields for one in files_in([file]) for _, fields in records(one)]
+    rows = [fields for one in files_in([file]) for _, fields in records(one, TrainingError)]
     return FileLook(file, len(rows), names_of(rows), guess(rows), tuple(rows[:SAMPLE]))
+
+
+def files_in(paths: Sequence[Path]) -> list[Path]:
+    """The files themselves, and those with a known ending in the folders, by name. Raises TrainingError."""
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(file for file in path.iterdir() if file.is_file() and ending(file) in TABLES + LINES)
+            if not inside:
+                raise TrainingError(f"The folder {path} holds no .csv, .jsonl or .json file; add one or name a file.")
+            found += inside
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise TrainingError(f"There is no file {path}; check its name.")
+    if not found:
+        raise TrainingError("No file was given; name at least one .csv, .jsonl or .json file.")
+    return found
 
 
 def read_rounds(files: Sequence[Path], columns: Columns | None) -> tuple[list[Round], dict[str, int]]:
@@ -53,7 +71,7 @@ def read_rounds(files: Sequence[Path], columns: Columns | None) -> tuple[list[Ro
 
 
 def _rounds_of(file: Path, chosen: Columns | None) -> tuple[list[Round], dict[str, int]]:
-    all_records = records(file)
+    all_records = records(file, TrainingError)
     rows = [fields for _, fields in all_records]
     if not rows:
         return [], {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import re
 import shutil
@@ -11,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.errors import QuestionsError, StudyError
+from core.record_files import records
 from core.studies import Study, TestQuestion
 
 SPELLED = "zero one two three four five six seven eight nine ten eleven twelve"
@@ -48,15 +48,10 @@ class ChangedQuestion:
 
 def read_edits(file: Path) -> tuple[Edit, ...]:
     """A CSV file with the columns article, old and new. Raises QuestionsError."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as opened:
-            rows = list(csv.DictReader(opened))
-        return tuple(Edit(*(str(row[name]).strip() for name in ("article", "old", "new"))) for row in rows)
-    except (OSError, ValueError, KeyError, csv.Error) as error:
-        raise QuestionsError(
-            f"The edits in {file} cannot be read ({type(error).__name__}: {error}); give a .csv file with the columns "
-            "article, old and new."
-        ) from error
+    rows = [fields for _, fields in records(file, QuestionsError)]
+    if not all({"article", "old", "new"} <= set(row) for row in rows):
+        raise QuestionsError(f"The edits in {file} cannot be read; give a .csv with the columns article, old, new.")
+    return tuple(Edit(*(str(row[name]).strip() for name in ("article", "old", "new"))) for row in rows)
 
 
 def edit_copy(documents: Path, edits: Sequence[Edit], target: Path) -> None:

@@ -14,7 +14,7 @@ Kind = Literal["number", "price", "percentage", "duration", "date", "time", "cod
 
 # Placeholders, the numbers of lists, steps and cited passages, and figures of speech say nothing.
 EMPTY = re.compile(
-    r"\{\{.*?\}\}|\[[^\]]*\]|<[^<>]*>|[*`]|\b24/7\b"
+    r"\{\{.{0,200}?\}\}|\[[^\]]{0,200}\]|<[^<>]{0,200}>|[*`]|\b24/7\b"
     r"|\b(?:steps?|options?|points?|passages?|sources?)\s+\d+(?:\s*(?:-|–|and|to)\s*\d+)?"
     r"|^[ \t>#•-]*\d{1,2}[.)](?=\s)|(?<=[.!?:;])\s+\d{1,2}[.)](?=\s+[^\W\d])",
     re.IGNORECASE | re.MULTILINE,

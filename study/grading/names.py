@@ -12,7 +12,7 @@ WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 # What stands before the first word of a sentence, a list item or the next menu of a path; a unit follows a digit.
 START = re.compile(r"(?:^|[.!?…:;>|•/\n(]|\s[-–—])[\s\"'“”‘’()#-]*$|\d\s?$")
 MODEL = re.compile(r"\b([^\W\d_a-z][^\W\d_]+) \d+\b(?![.,:]\d)")
-ADDRESS = re.compile(r"\S+@\S*\w|(?:https?://|www\.)\S*\w")
+ADDRESS = re.compile(r"[^\s@]{1,64}@[^\s@]{0,255}\w|(?:https?://|www\.)\S{0,2000}\w")
 NO_NAMES = (
     "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august"
     " september october november december dear hello hi hey welcome thanks thank regards sincerely cheers best kind"

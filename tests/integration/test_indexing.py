@@ -9,6 +9,7 @@ from langchain_core.embeddings import Embeddings
 
 from backends import passage_store
 from backends.retrieval import HybridRetriever
+from tests.broken import docx, pdfs, texts
 
 
 class Counting(Embeddings):
@@ -162,3 +163,26 @@ def test_searches_go_on_with_the_old_state_while_a_long_document_is_brought_in(c
     counted.index([path], search)
     assert seen == [(before, 3)] * 4
     assert counted.version != before
+
+
+def test_a_broken_document_is_reported_and_neither_others_nor_its_former_passages_are_lost(counted, tmp_path):
+    folder = tmp_path / "documents"
+    write_parts(folder / "parts.md", range(3))
+    (folder / "guide.pdf").write_bytes(pdfs.pdf())
+    assert counted.index([folder]).added == ["guide.pdf", "parts.md"]
+    before = counted.version
+    for kind, made in ((".pdf", pdfs.broken()), (".docx", docx.broken()), (".html", texts.pages())):
+        for number, content in enumerate(made.values()):
+            if number % 12 == 0:
+                (folder / f"broken-{number}{kind}").write_bytes(content)
+    (folder / "guide.pdf").write_bytes(pdfs.broken()["encrypted"])
+    report = counted.index([folder])
+    assert "guide.pdf" in dict(report.failed)[str(folder / "guide.pdf")]
+    assert all("\n" not in reason for _, reason in report.failed)
+    assert (report.replaced, report.removed, report.unchanged) == ([], [], ["parts.md"])
+    assert {"guide.pdf", "parts.md"} <= {source for source, _ in counted.documents()}
+    assert counted.document("guide.pdf") == "Hello there"
+    for file in folder.glob("broken-*"):
+        file.unlink()
+    counted.index([folder])
+    assert counted.version == before

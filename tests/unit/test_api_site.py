@@ -4,8 +4,11 @@ import asyncio
 from dataclasses import replace
 from types import SimpleNamespace
 
+import httpx
+import openai
 import pytest
 from fastapi import FastAPI
+from openai import AsyncOpenAI
 from starlette.testclient import TestClient
 
 from app.api import add_routes
@@ -32,10 +35,16 @@ class Templates:
         return [SimpleNamespace(saved_at=now())]
 
 
-def site(desk, host="127.0.0.1"):
+def site(desk, host="127.0.0.1", most=600):
     model = SimpleNamespace(state="ready", queue=Queue(2, 3), adapters=lambda: ["velomoor", "winter"])
     parts = SimpleNamespace(
-        settings=Settings(host=host), store=desk.store, desk=desk, templates=Templates(), model=model, retriever=None
+        settings=Settings(host=host, requests_per_minute=most),
+        store=desk.store,
+        accounts=desk.store.accounts,
+        desk=desk,
+        templates=Templates(),
+        model=model,
+        retriever=None,
     )
     parts.splits = LocalSplits(desk.store, desk.backend, parts.retriever)
     app = FastAPI(openapi_url=None)
@@ -107,6 +116,45 @@ def test_a_key_for_some_arms_sees_and_asks_no_other(client, desk):
     refused = complete(client, key, model="lora")
     assert (refused.status_code, problem(refused)["code"]) == (404, "model_not_found")
     assert desk.store.count(TranscriptFilter()) == 1
+
+
+# ---- how often
+
+
+def test_a_key_that_asks_too_often_is_told_how_long_to_wait_and_others_go_on(desk):
+    client, elsewhere = site(desk, most=2), site(desk, most=2)
+    shop, desk_key = (bearer(make_key(desk.store.api_keys, name)) for name in ("shop", "desk"))
+    assert complete(client, shop).status_code == 200
+    assert elsewhere.get("/v1/models", headers=shop).status_code == 200
+    refused = complete(client, shop)
+    assert (refused.status_code, problem(refused)["code"]) == (429, "rate_limit_exceeded")
+    assert problem(refused)["type"] == "rate_limit_error"
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert f"in {refused.headers['Retry-After']} seconds" in problem(refused)["message"]
+    assert elsewhere.get("/metrics", headers=shop).status_code == 429, "it holds across processes and addresses"
+    assert complete(client, desk_key).status_code == 200
+    assert desk.store.count(TranscriptFilter()) == 2
+
+
+def test_the_openai_client_tells_it_as_its_rate_limit_error(desk):
+    key = make_key(desk.store.api_keys, "shop")
+    transport = httpx.ASGITransport(site(desk, most=1).app)
+
+    async def ask():
+        opened = httpx.AsyncClient(transport=transport)
+        async with AsyncOpenAI(base_url=f"{HERE}/v1", api_key=key, max_retries=0, http_client=opened) as client:
+            await client.models.list()
+            await client.chat.completions.create(model="prompt", messages=ASKED)
+
+    with pytest.raises(openai.RateLimitError, match="more than 1 requests in a minute; try again in") as refused:
+        asyncio.run(ask())
+    assert refused.value.code == "rate_limit_exceeded"
+    assert int(refused.value.response.headers["Retry-After"]) >= 1
+
+
+def test_with_0_a_key_may_ask_as_often_as_it_likes(desk):
+    client, shop = site(desk, most=0), bearer(make_key(desk.store.api_keys, "shop"))
+    assert {client.get("/v1/models", headers=shop).status_code for _ in range(20)} == {200}
 
 
 # ---- models

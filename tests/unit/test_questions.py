@@ -84,13 +84,13 @@ def test_ids_are_those_of_the_file_or_the_numbers_of_its_rows(tmp_path):
         ("a.csv", "question,answer,split\nWhere?,Here.,train\n", r"the value test in its column split \(1 rows"),
         ("a.csv", "question,answer,facts\nWhere?,Here.,[1\n", "row 1 is not a test question"),
         ("a.csv", "question,answer,history\nWhere?,Here.,earlier\n", "row 1 is not a test question"),
-        ("a.jsonl", "[1]\n", "line 1 is not a JSON object"),
-        ("a.jsonl", "{\n", "line 1 is no JSON"),
+        ("a.jsonl", "[1]\n", "item 1 is not an object"),
+        ("a.jsonl", "{\n", "line 1 is not JSON"),
         ("a.jsonl", json.dumps(OWN | {"facts": [[]]}), "has no spelling"),
         ("a.jsonl", json.dumps(OWN | {"history": [{"role": "boss", "content": "Hi"}]}), "KeyError: 'boss'"),
         ("a.xlsx", "PK", "give a .csv or .jsonl"),
-        ("a.csv.gz", "not packed", "cannot be read"),
-        ("a.csv", "question,answer\nWhere?,\xff\n", "cannot be read"),
+        ("a.csv.gz", "not packed", "no column for question"),
+        ("a.csv", "question,answer\nWhere?,\x81\n", "is not a text file"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named(tmp_path, name, text, says):

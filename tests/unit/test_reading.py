@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core import record_files
 from core.errors import TrainingError
 from core.export import COLUMNS, to_csv, to_jsonl
 from core.training import Columns, Round
 from core.types import Turn
-from finetune.data import files
 from finetune.data.reading import look, read_rounds
 from tests.unit.test_export import exchange, vote
 
@@ -219,7 +219,7 @@ def test_missing_files_and_empty_folders_are_named(tmp_path):
 
 
 def test_too_large_a_file_is_refused_at_once_packed_or_not(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "MAX_BYTES", 2 * 10**6)
+    monkeypatch.setattr(record_files, "MAX_BYTES", 2 * 10**6)
     plain, packed = tmp_path / "big.csv", tmp_path / "bomb.csv.gz"
     plain.write_bytes(b"a" * 3 * 10**6)
     packed.write_bytes(gzip.compress(b"a" * 50 * 10**6))

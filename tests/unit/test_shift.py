@@ -92,7 +92,7 @@ def test_edits_are_read_from_a_file(tmp_path):
     file.write_text("article,old,new\nreturns.md,30 days,14 days\n")
     assert read_edits(file) == (EDIT,)
     file.write_text("a,b\n1,2\n")
-    with pytest.raises(QuestionsError, match="columns article, old and new"):
+    with pytest.raises(QuestionsError, match="columns article, old, new"):
         read_edits(file)
     assert label_of([EDIT]) == "returns.md: 30 days -> 14 days"
     assert label_of([EDIT, EDIT]).startswith("2 edits (")
