@@ -9,12 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import StoreError
+from core.backups import RESTORING
+from core.errors import BackupError, StoreError
 from core.settings import Settings
 
 if TYPE_CHECKING:
     from backends.adapter_folder import AdapterFolder
     from backends.engine.model import LocalModel
+    from core.backups import Part
     from core.parts import Parts
     from core.protocols import Backend, Retriever, Store, Templates
     from core.serving import ServedModel
@@ -46,6 +48,10 @@ def compose(settings: Settings) -> Parts:
     from study.splits.local_splits import LocalSplits
 
     data = settings.path("data")
+    if (data / RESTORING).exists():
+        raise BackupError(
+            f"A restore into {data} was cut off in the middle; run it again: python3 launch.py restore FILE --replace."
+        )
     try:
         data.mkdir(parents=True, exist_ok=True)
         (data / ".writable").touch()
@@ -94,6 +100,26 @@ def compose(settings: Settings) -> Parts:
     forgetting = Forgetting(store, [data, export_cache()], training, retriever)
     rooms = (settings, store, templates, retriever, model, desk, comparisons, adapters, training, studies, ratings)
     return Parts(*rooms, embed, backend_with, retriever_over, forgetting, database.accounts, splits)
+
+
+def backup_parts(settings: Settings) -> list[Part]:
+    """What a backup holds. The database comes first, so that every template version that an answer names comes after
+    it; the weights of adapters are safetensors, and checkpoints of a training are left out: they are pickles."""
+    from backends.index_backup import IndexBackup
+    from backup.folders import Files, Folders
+    from store.database_backup import DatabaseBackup
+
+    data, adapters = settings.path("data"), settings.path("adapters")
+    return [
+        DatabaseBackup(settings.database_url),
+        Files("template-versions", data / "template-versions", r"[a-z0-9-]{1,64}\.jsonl"),
+        Files("prompts", settings.path("prompts"), r"[a-z0-9-]{1,64}\.yaml"),
+        Folders(
+            "adapters", adapters, r"[^/]+/(adapter_config|card)\.json|[^/]+/(adapter_model\.safetensors|README\.md)"
+        ),
+        Folders("runs", data / "runs", r"[^/]+/[\w-]+\.(json|jsonl|txt|log)"),
+        IndexBackup(data / "index"),
+    ]
 
 
 def export_cache() -> Path:

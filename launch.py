@@ -14,6 +14,8 @@ python3 launch.py export transcripts.jsonl what was said and how it was rated
 python3 launch.py forget VISITOR           removes a visitor's data, or one chat's
 python3 launch.py purge                    removes what is older than keep_days
 python3 launch.py audit                    who removed data, and when
+python3 launch.py backup backups/          one file with all that cannot be made again
+python3 launch.py restore FILE             brings it back, also into another kind of database
 python3 launch.py keys make shop           a key for the HTTP API
 python3 launch.py users add ann owner      an account for the pages
 python3 launch.py model-server --port 8100 the base model and its adapters alone, for apps on other ports
@@ -40,7 +42,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from app.access.command import add_arguments as add_account_arguments
 from app.api.keys_command import add_key_arguments
-from composition import compose, served_model
+from backup.command import add_backup_arguments, add_restore_arguments
+from composition import backup_parts, compose, served_model
 from core.errors import DuodeskError, SettingsError
 from core.ports import free_port
 from core.settings import ROOT, Settings, load_settings
@@ -244,6 +247,20 @@ def deploy(settings: Settings, options: argparse.Namespace) -> int:
     return run(settings, options)
 
 
+def backup(settings: Settings, options: argparse.Namespace) -> int:
+    """Saves all that cannot be made again into one file, while the app runs."""
+    from backup.command import make
+
+    return make(backup_parts(settings), settings, options)
+
+
+def restore(settings: Settings, options: argparse.Namespace) -> int:
+    """Brings back what `backup` saved, into SQLite or Postgres, whichever it came from. Stop the app first."""
+    from backup.command import bring_back
+
+    return bring_back(backup_parts(settings), settings, options)
+
+
 def keys(settings: Settings, options: argparse.Namespace) -> int:
     """Keys for the HTTP API: makes, lists and revokes them. One that is revoked is refused at once, everywhere."""
     from app.api.keys_command import run_keys
@@ -314,6 +331,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     purging = command(purge, "purge")
     purging.add_argument("--studies", action="store_true", help="also studies that are as old, with their ratings")
     command(audit, "audit")
+    add_backup_arguments(command(backup, "backup"))
+    add_restore_arguments(command(restore, "restore"))
     add_key_arguments(command(keys, "keys"), shared)
     command(model_server, "model-server")
     add_deployment_arguments(command(deploy, "deploy"))

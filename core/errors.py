@@ -150,3 +150,7 @@ class UnknownSplit(SplitError):
 
 class JudgeError(DuodeskError):
     """The LLM judge cannot be reached, or does not answer as asked."""
+
+
+class BackupError(DuodeskError):
+    """A backup cannot be made, or cannot be brought back."""

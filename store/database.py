@@ -55,23 +55,48 @@ def upgrade(engine: Engine) -> None:
 
     Raises StoreError when the database cannot be written, or is newer than this program.
     """
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    versions = ScriptDirectory.from_config(config)
-    known = {revision.revision for revision in versions.walk_revisions()}
-    with _alembic_guard, transaction(engine, sqlite_begin="IMMEDIATE") as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
-        found = set(MigrationContext.configure(connection).get_current_heads())
-        if not found <= known:
+    with upgrading(engine) as connection:
+        found = revisions(connection)
+        if not found <= known_revisions():
             raise StoreError(
                 f"The database {place(engine.url)} was made by a newer Duodesk (schema {', '.join(sorted(found))}); "
                 "update this program or choose another database."
             )
-        if found != set(versions.get_heads()):
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        if found != set(ScriptDirectory.from_config(_alembic()).get_heads()):
+            upgrade_to(connection, "head")
+
+
+@contextmanager
+def upgrading(engine: Engine) -> Iterator[Connection]:
+    """A transaction in which this program alone changes the schema."""
+    with _alembic_guard, transaction(engine, sqlite_begin="IMMEDIATE") as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
+        yield connection
+
+
+def upgrade_to(connection: Connection, revision: str) -> None:
+    """Only within `upgrading`."""
+    config = _alembic()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def revisions(connection: Connection) -> set[str]:
+    """The schema of a database: one revision, or none in an empty one."""
+    return set(MigrationContext.configure(connection).get_current_heads())
+
+
+def known_revisions() -> set[str]:
+    """Those that this program can bring to head."""
+    return {one.revision for one in ScriptDirectory.from_config(_alembic()).walk_revisions()}
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
 
 
 def vacuum(engine: Engine) -> None:

@@ -4,12 +4,8 @@ our own for the session."""
 from __future__ import annotations
 
 import os
-import pwd
-import shutil
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -21,6 +17,7 @@ import pytest
 from sqlalchemy import make_url
 
 from backends.folders import folder_hash
+from tests.integration.postgres import PostgresServer, free_port, server_programs
 from tests.integration.tiny_models import make_adapter, make_model
 
 ABSENT = "no PostgreSQL server found; install Debian's postgresql or set DUODESK_TEST_POSTGRES"
@@ -51,7 +48,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def model_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of `transformers serve`, a real OpenAI-compatible server, in fp32; its models' names are their
     folders."""
-    folder, port = tmp_path_factory.mktemp("server"), _free_port()
+    folder, port = tmp_path_factory.mktemp("server"), free_port()
     log = folder / "log"
     command = [sys.executable, "-c", "from transformers.cli.transformers import main; main()", "serve"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu", "--dtype", "float32"]
@@ -106,10 +103,12 @@ def postgres_server() -> Iterator[str]:
     if given:
         yield given
         return
-    programs = _server_programs()
-    if programs is None or (os.geteuid() == 0 and not _has_user("postgres")):
+    programs = server_programs()
+    if programs is None:
         pytest.skip(ABSENT)
-    yield from _own_server(programs)
+    server = PostgresServer(programs)
+    yield server.url
+    server.remove()
 
 
 @pytest.fixture
@@ -132,51 +131,13 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url
 
 
-@pytest.fixture(scope="session")
-def free_port() -> Callable[[], int]:
-    return _free_port
+@pytest.fixture(scope="session", name="free_port")
+def free_port_fixture() -> Callable[[], int]:
+    return free_port
 
 
 def with_options(url: str, **query: str) -> str:
     return make_url(url).update_query_dict(query).render_as_string(hide_password=False)
-
-
-def _server_programs() -> Path | None:
-    """The folder of initdb and pg_ctl of the newest installed server."""
-    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda found: int(found.parts[-3]))
-    on_path = shutil.which("initdb")
-    if versions:
-        return versions[-1].parent
-    return Path(on_path).resolve().parent if on_path else None
-
-
-def _own_server(programs: Path) -> Iterator[str]:
-    """Listens on a free loopback port, keeps its files in a temporary folder, runs as an unprivileged user."""
-    password, port = uuid.uuid4().hex, _free_port()
-    folder = Path(tempfile.mkdtemp(prefix="duodesk-postgres-"))
-    (folder / "password").write_text(password)
-    as_user = []
-    if os.geteuid() == 0:
-        as_user = ["runuser", "-u", "postgres", "--"]
-        for path in (folder, folder / "password"):
-            shutil.chown(path, "postgres")
-
-    def call(program: str, *arguments: str) -> None:
-        command = [*as_user, str(programs / program), "-D", str(folder / "data"), *arguments]
-        done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        assert done.returncode == 0, done.stdout
-
-    settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "fsync": "off"}
-    options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
-    try:
-        call("initdb", "-U", "duodesk", "--auth=scram-sha-256", f"--pwfile={folder / 'password'}", "-E", "UTF8", "-N")
-        call("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
-        try:
-            yield f"postgresql://duodesk:{password}@127.0.0.1:{port}/postgres"
-        finally:
-            call("pg_ctl", "-w", "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _answers(url: str) -> bool:
@@ -184,18 +145,3 @@ def _answers(url: str) -> bool:
         return httpx.get(url).is_success
     except httpx.TransportError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def _has_user(name: str) -> bool:
-    try:
-        pwd.getpwnam(name)
-    except KeyError:
-        return False
-    return True

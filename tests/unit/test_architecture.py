@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = {"core", "store", "backends", "app", "finetune", "study", "deploy"}
+ROOMS = {"core", "store", "backends", "app", "finetune", "study", "deploy", "backup"}
 MAY_IMPORT = {
     "core": set(),
     "store": {"core"},
     "backends": {"core"},
     "app": {"core"},
+    "backup": {"core"},
     "finetune": {"core", "backends.templates", "backends.engine", "backends.folders"},
     "study": {"core", "store"},
     "deploy": {"core"},
