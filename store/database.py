@@ -68,7 +68,9 @@ def upgrade(engine: Engine) -> None:
 
 @contextmanager
 def upgrading(engine: Engine) -> Iterator[Connection]:
-    """A transaction in which this program alone changes the schema."""
+    """A transaction in which this program alone changes the schema; makes the folder of a SQLite file where needed."""
+    if engine.dialect.name == "sqlite":
+        _make_folder(engine.url)
     with _alembic_guard, transaction(engine, sqlite_begin="IMMEDIATE") as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
@@ -90,6 +92,15 @@ def revisions(connection: Connection) -> set[str]:
 def known_revisions() -> set[str]:
     """Those that this program can bring to head."""
     return {one.revision for one in ScriptDirectory.from_config(_alembic()).walk_revisions()}
+
+
+def _make_folder(url: URL) -> None:
+    try:
+        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"The folder of the database {place(url)} cannot be made ({error.strerror}); choose another path."
+        ) from error
 
 
 def _alembic() -> Config:
@@ -144,13 +155,6 @@ def _parse(url: str) -> URL:
 
 def _sqlite(url: URL) -> Engine:
     """A new connection for each call: it is opened, used and closed by one thread."""
-    assert url.database
-    try:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"The folder of the database {place(url)} cannot be made ({error.strerror}); choose another path."
-        ) from error
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_S}, **_COMMON)
 
     @event.listens_for(engine, "connect")
