@@ -232,7 +232,9 @@ def test_what_is_there_is_only_replaced_on_demand_and_can_be_had_back(lived_in, 
     capsys.readouterr()
     assert second.call("restore", str(tmp_path / "first.zip")) == 1
     refused = capsys.readouterr().err
-    assert "There is something already (" in refused and "1 chats" in refused and "template-versions/calm.jsonl" in refused
+    assert (
+        "There is something already (" in refused and "1 chats" in refused and "template-versions/calm.jsonl" in refused
+    )
     with closing(second.store()) as store:
         assert store.chat("chat-kept")
     assert second.call("restore", str(tmp_path / "first.zip"), "--replace") == 0
