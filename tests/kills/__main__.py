@@ -7,8 +7,8 @@ Three kinds of process are killed: one that composes the real parts and uses the
 comparisons, ratings, templates, indexing, backups), the process of a training run, and the app as `launch.py` serves
 it, with callers of its API. Each gets a data folder that has seen all kills before. The processes are forked from this
 one, which has imported everything and started nothing, so that a kill takes seconds and not ten of them; what is served
-is a fresh `launch.py` each time. The moments are drawn, from 0 to some seconds; a seed draws the same moments again, not
-what is under way at them.
+is a fresh `launch.py` each time. The moments are drawn, from 0 to some seconds; a seed draws the same moments again,
+not what is under way at them.
 """
 
 from __future__ import annotations
