@@ -106,6 +106,8 @@ def backup_parts(settings: Settings) -> list[Part]:
     """What a backup holds. The database comes first, so that every template version that an answer names comes after
     it; the weights of adapters are safetensors, and checkpoints of a training are left out: they are pickles."""
     from backends.index_backup import IndexBackup
+    from backends.index_place import place_of
+    from backends.passage_store import PassageStore
     from backup.folders import Files, Folders
     from store.database_backup import DatabaseBackup
 
@@ -118,7 +120,7 @@ def backup_parts(settings: Settings) -> list[Part]:
             "adapters", adapters, r"[^/]+/(adapter_config|card)\.json|[^/]+/(adapter_model\.safetensors|README\.md)"
         ),
         Folders("runs", data / "runs", r"[^/]+/[\w-]+\.(json|jsonl|txt|log)"),
-        IndexBackup(data / "index"),
+        IndexBackup(PassageStore(data / "index", place_of(data / "index", settings.index))),
     ]
 
 

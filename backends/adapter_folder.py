@@ -9,7 +9,7 @@ import threading
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,8 @@ class AdapterFolder:
         except OSError as error:
             raise AdapterError(f"The adapter '{name}' cannot be written to {target}: {error.strerror}.") from error
         finally:
-            unfinished.unlink(missing_ok=True)
+            with suppress(OSError):  # on a read-only disk
+                unfinished.unlink(missing_ok=True)
 
     def import_(self, source: Path, name: str) -> str:
         """Takes a PEFT folder or a .zip file of one as `name` and returns the name.

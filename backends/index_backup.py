@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from backends.passage_store import PassageStore, Stored, StoredFile
 from core.backups import Info, Source, Target, Tell
 from core.errors import BackupError, DocumentError
 from core.types import Passage
 
-if TYPE_CHECKING:
-    from langchain_core.embeddings import Embeddings
-
 MEMBER = "index/documents.jsonl"
 
 
 class IndexBackup:
-    """Implements core.backups.Part over the index in a folder; `embedding` as in PassageStore."""
+    """Implements core.backups.Part over an index, wherever its passages are."""
 
     name = "index"
 
-    def __init__(self, folder: Path, embedding: Embeddings | None = None) -> None:
-        self._store = PassageStore(folder, embedding)
+    def __init__(self, store: PassageStore) -> None:
+        self._store = store
 
     def save(self, target: Target, tell: Tell) -> Info:
         """Waits for the end of an indexing that is under way: between two of its steps no document is whole."""

@@ -44,6 +44,11 @@ class Place(Protocol):
         ...
 
 
+def place_of(folder: Path, url: str) -> Place:
+    """A Chroma server when there is its address, else the folder."""
+    return ServerPlace(url) if url else FolderPlace(folder)
+
+
 class FolderPlace:
     """Chroma in this process, over files that other processes may open as well."""
 
@@ -71,12 +76,18 @@ class FolderPlace:
     def connect(self) -> ClientAPI:
         """Anew each time: Chroma would go on searching the vectors it holds in memory (chroma-core/chroma#3792)."""
         import chromadb
+        from chromadb.api.shared_system_client import SharedSystemClient
 
-        if self._client is not None:
-            self._client.close()  # type: ignore[attr-defined]  # not in the protocol
-        self._client = chromadb.PersistentClient(
-            str(self.folder / "chroma"), chromadb.Settings(anonymized_telemetry=False)
-        )
+        old, self._client = self._client, None
+        if old is not None:
+            old.close()  # type: ignore[attr-defined]  # not in the protocol
+        path = str(self.folder / "chroma")
+        try:
+            self._client = chromadb.PersistentClient(path, chromadb.Settings(anonymized_telemetry=False))
+        except BaseException:
+            # Chroma would hand out what did not start again and again, also when the cause has long gone.
+            SharedSystemClient._identifier_to_system.pop(path, None)
+            raise
         return self._client
 
     def failed(self, error: Exception) -> DocumentError:

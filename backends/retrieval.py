@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backends.conversion import Conversion
-from backends.index_place import FolderPlace, ServerPlace
+from backends.index_place import place_of
 from backends.ingest import SourceFile, content_hash, cut, find_files, read_bytes
 from backends.keywords import KeywordIndex
 from backends.passage_store import PassageStore, Stored, StoredFile, searched_text
@@ -59,7 +59,7 @@ class HybridRetriever:
         self, folder: Path, chunk_chars: int = 700, embedding: Embeddings | None = None, url: str = ""
     ) -> None:
         self.chunk_chars = chunk_chars
-        self._store = PassageStore(folder, ServerPlace(url) if url else FolderPlace(folder), embedding)
+        self._store = PassageStore(folder, place_of(folder, url), embedding)
         self._loading = threading.Lock()
         self._snapshot: _Snapshot | None = None
         self._writing = False
@@ -178,8 +178,14 @@ class HybridRetriever:
         While this process writes, it is the state before: nobody waits for the new one to be read.
         """
         known = self._snapshot
-        if known and (self._writing or known.stamp == self._store.stamp):
+        stamp = self._store.stamp
+        if known and (self._writing or known.stamp == stamp):
             return known
+        if known and known.passages and not stamp:
+            raise DocumentError(
+                f"The passages of the index in {self._store.folder} are gone, so that nothing can be looked up; index "
+                "the documents again: `launch.py index` (those of the setting `knowledge` are indexed at every start)."
+            )
         return self._load()
 
     def _load(self, stored: Stored | None = None) -> _Snapshot:

@@ -10,7 +10,7 @@ import shutil
 import stat
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
@@ -89,7 +89,8 @@ def writing(target: Path) -> Iterator[Writer]:
             f"The backup {target} cannot be written ({error.strerror or error}); no part of it is left."
         ) from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # a disk that has turned read-only has no file of that name either
+            unfinished.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -119,7 +119,11 @@ class Comparisons:
         last = self._last(chat_id)
         if last is None or last.pair is None:
             raise VoteError("There is no finished pair of answers to vote on yet; ask a question first.")
-        self.store.add_vote(Vote(new_id(), last.pair.id, rater, choice, criteria, comment.strip(), guessed_left))
+        try:
+            self.store.add_vote(Vote(new_id(), last.pair.id, rater, choice, criteria, comment.strip(), guessed_left))
+        except AlreadyVoted:
+            self.store.lock_chat(chat_id)  # it is open only because the program ended before the line below
+            raise
         self.store.lock_chat(chat_id)
 
     def reveal(self, chat_id: str) -> tuple[Answer, Answer]:

@@ -6,21 +6,26 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from limits import RateLimitItem, parse
 from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
-from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy import ColumnElement, Engine, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from core.accounts import Account, Role
+from core.accounts import SESSION_HOURS, Account, Role
 from core.errors import AccountError
 from store.database import transaction
 from store.failures import violated
 from store.tables import accounts, rate_limits, sessions
+
+CLOCKS_DIFFER = timedelta(
+    hours=1
+)  # at most, between the machines of one Duodesk, or before and after a small correction
+LONGEST_WINDOW_S = 3600  # of any limit; what is counted until later was counted before the clock was set back
 
 
 class SqlAccountStore:
@@ -68,7 +73,9 @@ class SqlAccountStore:
     def session(self, digest: str, at: datetime) -> Account | None:
         found = select(accounts).join(sessions, sessions.c.name == accounts.c.name)
         with transaction(self._engine) as connection:
-            wanted = found.where(sessions.c.digest == digest, sessions.c.until > at)
+            # One that ends later than any can was opened before the clock was set back, nobody knows how long ago.
+            latest = at + timedelta(hours=SESSION_HOURS) + CLOCKS_DIFFER
+            wanted = found.where(sessions.c.digest == digest, sessions.c.until > at, sessions.c.until <= latest)
             row = connection.execute(wanted).mappings().first()
         return _account(row) if row else None
 
@@ -114,7 +121,7 @@ class _SqlStorage(Storage):
         dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
         first = dialect.insert(rate_limits).values(key=key, count=amount, until=at + expiry)
         with transaction(self._engine, sqlite_begin="IMMEDIATE") as connection:
-            connection.execute(delete(rate_limits).where(rate_limits.c.until <= at))
+            connection.execute(delete(rate_limits).where(_ended(at)))
             counted = {"count": rate_limits.c.count + amount}
             statement = first.on_conflict_do_update(index_elements=["key"], set_=counted)
             return int(connection.execute(statement.returning(rate_limits.c.count)).scalar_one())
@@ -141,8 +148,12 @@ class _SqlStorage(Storage):
     def _row(self, key: str) -> tuple[int, float] | None:
         wanted = select(rate_limits.c.count, rate_limits.c.until).where(rate_limits.c.key == key)
         with transaction(self._engine) as connection:
-            row = connection.execute(wanted.where(rate_limits.c.until > time.time())).first()
+            row = connection.execute(wanted.where(~_ended(time.time()))).first()
         return (int(row[0]), float(row[1])) if row else None
+
+
+def _ended(at: float) -> ColumnElement[bool]:
+    return or_(rate_limits.c.until <= at, rate_limits.c.until > at + LONGEST_WINDOW_S)
 
 
 def _parsed(limit: str) -> RateLimitItem:

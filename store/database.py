@@ -18,7 +18,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_random
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from core.errors import StoreError
 from store.failures import explain, place
@@ -172,8 +172,14 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
+def _is_held(error: BaseException) -> bool:
+    """By others, for a moment; a full disk or a folder that cannot be written is no reason to wait."""
+    name = str(getattr(error, "sqlite_errorname", ""))
+    return name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL"))
+
+
 @retry(
-    retry=retry_if_exception_type(OperationalError),
+    retry=retry_if_exception(_is_held),
     wait=wait_random(0.01, 0.1),
     stop=stop_after_delay(BUSY_S),
     reraise=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, func, or_, select, update
@@ -12,6 +12,8 @@ from core.errors import AlreadyVoted, VoteError
 from core.studies import REPEAT_AFTER, Rating
 from store.records import rating_record
 from store.tables import rating_skips, ratings, study_answers
+
+LONGEST_RESERVED = timedelta(hours=1)
 
 
 def held_by(study_id: str, rater: str) -> ColumnElement[bool]:
@@ -30,7 +32,9 @@ def first_free(connection: Connection, study_id: str, rater: str, moment: dateti
 
     In ever larger portions: it is mostly one of the first few, and to try thousands for each vote would take long.
     """
-    unheld = or_(ratings.c.rater.is_(None), ratings.c.reserved_until < moment)
+    # What is reserved for longer than anything ever is was reserved before the clock was set back.
+    over = or_(ratings.c.reserved_until < moment, ratings.c.reserved_until > moment + LONGEST_RESERVED)
+    unheld = or_(ratings.c.rater.is_(None), over)
     waiting = select(ratings.c.seq).where(ratings.c.study_id == study_id, ratings.c.choice.is_(None), unheld)
     seqs = connection.scalars(waiting.order_by(ratings.c.seq)).all()
     start, size = 0, 50

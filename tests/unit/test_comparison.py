@@ -160,6 +160,21 @@ def test_a_vote_is_final_and_closes_the_comparison(comparisons):
         list(comparisons.ask(chat_id, "More?"))
 
 
+def test_a_vote_that_was_stored_just_before_the_program_ended_closes_the_comparison_when_it_is_given_again(
+    comparisons, monkeypatch
+):
+    chat = opened(comparisons)
+    last(comparisons.ask(chat, "Which?"))
+    with monkeypatch.context() as killed:
+        killed.setattr(comparisons.store, "lock_chat", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            comparisons.vote(chat, "me", "left")
+    with pytest.raises(AlreadyVoted):
+        comparisons.vote(chat, "me", "right")
+    assert comparisons.reveal(chat)
+    assert [vote.choice for vote in comparisons.store.exchanges(chat)[0].votes] == ["left"]
+
+
 def test_there_is_nothing_to_vote_on_before_both_answers_are_complete(comparisons, backend):
     chat_id = opened(comparisons)
     with pytest.raises(VoteError):
