@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.postgres import PostgresServer, server_programs
-from tests.kills.house import House, demolish, furnish, prepare_run
+from tests.kills.house import House, demolish, furnish, make_weights, prepare_run
 
 READY_S = 120
 CHECK_S = 180
@@ -150,6 +150,7 @@ class Killing:
             with os.fdopen(pipe, "wb") as whole:
                 whole.write((json.dumps({"kind": "modules", "names": names}) + "\n").encode())
 
+        self._whole(lambda _: make_weights(self.house), "making weights")  # by torch, which nothing here needs after it
         self._whole(work, "furnishing")
         for name in self._said[-1]["names"]:
             with contextlib.suppress(Exception):
@@ -165,7 +166,7 @@ class Killing:
         from tests.kills.load import work
 
         seed = self.rng.randrange(1 << 30)
-        self._live(Child(lambda pipe: work(self.house, seed, pipe), self._log), lambda: None, self.rng.uniform(0, 3))
+        self._live(Child(lambda pipe: work(self.house, seed, pipe), self._log), lambda: None, self.rng.uniform(0, 2))
 
     def _served(self) -> None:
         from tests.kills.served import call, start

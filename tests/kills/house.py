@@ -63,12 +63,17 @@ class House:
         return self.folder / "data"
 
 
-def furnish(house: House) -> None:
-    """A random model and adapter, templates, documents, a study with all its answers, and everything loaded once."""
-    from composition import compose
+def make_weights(house: House) -> None:
+    """A random model and an adapter."""
     from tests.integration.tiny_models import make_adapter, make_model
 
     make_adapter(house.folder / "adapters" / "base", make_model(house.folder / "model", context=1024))
+
+
+def furnish(house: House) -> None:
+    """Templates, documents, a study with all its answers, and everything used once."""
+    from composition import compose
+
     for name in TEMPLATES:
         (house.folder / "prompts").mkdir(exist_ok=True)
         (house.folder / "prompts" / f"{name}.yaml").write_text(TEMPLATE.format(name=name, note="first"))
