@@ -23,7 +23,7 @@ TOLD_SETTINGS = ("model", "adapter", "template", "company", "knowledge", "questi
 
 
 def add_backup_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, help="a new file, or a folder that gets one named by the moment")
+    parser.add_argument("file", type=Path, help="a new .zip file, or a folder that gets one named by the moment")
 
 
 def add_restore_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +35,7 @@ def add_restore_arguments(parser: argparse.ArgumentParser) -> None:
 def make(parts: Sequence[Part], settings: Settings, options: argparse.Namespace) -> int:
     """Raises BackupError, and what the parts raise; then there is no file."""
     file: Path = options.file
-    if file.is_dir():
+    if file.suffix != ".zip":
         file = file / f"duodesk-{now():%Y%m%d-%H%M%S}.zip"
     _save(parts, settings, file, worthless=False)
     print(f"Backed up to {file} ({file.stat().st_size:,} bytes). It holds what people said and hashes of passwords:")

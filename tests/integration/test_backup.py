@@ -366,7 +366,6 @@ def test_a_backup_never_takes_the_place_of_another_and_gets_its_own_name_in_a_fo
     (tmp_path / "there.zip").write_text("precious")
     assert lived_in.call("backup", str(tmp_path / "there.zip")) == 1
     assert (tmp_path / "there.zip").read_text() == "precious"
-    (tmp_path / "backups").mkdir()
     assert lived_in.call("backup", str(tmp_path / "backups")) == 0
     (made,) = (tmp_path / "backups").iterdir()
     assert made.name.startswith("duodesk-2") and made.suffix == ".zip"

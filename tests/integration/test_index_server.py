@@ -55,7 +55,7 @@ def test_a_server_that_was_never_there_is_the_same_sentence(tmp_path, free_port)
             retriever.search(ASK, 3)
 
 
-def test_an_index_that_is_lost_on_the_server_is_empty_and_can_be_made_again(tmp_path, server):
+def test_an_index_that_is_lost_on_the_server_is_said_and_can_be_made_again(tmp_path, server):
     retriever = HybridRetriever(tmp_path / "index", url=server.url)
     document = ROOT / "tests/fixtures/documents/opening-hours.md"
     retriever.index([document])
@@ -63,6 +63,7 @@ def test_an_index_that_is_lost_on_the_server_is_empty_and_can_be_made_again(tmp_
     server.stop()
     shutil.rmtree(server.folder)
     server.start()
-    assert retriever.search(ASK, 1) == []
+    with pytest.raises(DocumentError, match="are gone"):
+        retriever.search(ASK, 1)
     assert retriever.index([document]).added == ["opening-hours.md"]
     assert retriever.search(ASK, 1)[0].source == "opening-hours.md"

@@ -202,18 +202,23 @@ class Killing:
             self._whole(lambda pipe: os.write(pipe, json.dumps(self._prepared(name)).encode() + b"\n"), "preparing")
             self._run = Path(self._said[-1]["run"])
         run = self._run
-        while True:
-            child = Child(lambda pipe: sys.exit(main(run)), self._log)
+        child = Child(lambda pipe: sys.exit(main(run)), self._log)
+        if self.rng.random() < 0.5:
             child.hear(self.rng.uniform(0, 6))
-            if child.code is None:
-                child.kill()
-                return
-            if child.code != 0:
-                self.figures.problems.append(f"a training ended with {child.code}: {self._last_words()}")
-            self.figures.trained += 1
-            self._check()
-            self._run = None
-            return self._training()
+        else:  # while the adapter is saved, and what becomes of its run
+            deadline = time.monotonic() + CHECK_S
+            while child.code is None and time.monotonic() < deadline and not _is_at_its_end(run):
+                child.hear(0.02)
+            child.hear(self.rng.uniform(0, 0.6))
+        if child.code is None:
+            child.kill()
+            return
+        if child.code != 0:
+            self.figures.problems.append(f"a training ended with {child.code}: {self._last_words()}")
+        self.figures.trained += 1
+        self._check()
+        self._run = None
+        self._training()
 
     def _prepared(self, name: str) -> dict[str, str]:
         return {"kind": "prepared", "run": str(prepare_run(self.house, name))}
@@ -252,6 +257,13 @@ class Killing:
 
     def _last_words(self) -> str:
         return self._log.read_text(errors="replace")[-1500:]
+
+
+def _is_at_its_end(run: Path) -> bool:
+    try:
+        return "after training" in json.loads((run / "state.json").read_text())["message"]
+    except (OSError, ValueError):
+        return False
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -299,6 +311,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="leaves the data folders there")
     options = parser.parse_args()
     begun = time.monotonic()
+    os.environ["OMP_NUM_THREADS"] = "1"  # torch's threads would wait for each other on a busy machine
     for name in [] if options.parts else FOR_TRAINING:
         importlib.import_module(name)
     folder = Path(tempfile.mkdtemp(prefix="duodesk-kills-"))

@@ -120,7 +120,7 @@ def write_document(house: House, number: int, generation: int) -> None:
 
 
 def prepare_run(house: House, adapter: str) -> Path:
-    """A training run that needs some seconds and writes a checkpoint every few steps."""
+    """A training run of a few steps, with a checkpoint after each."""
     from composition import compose
 
     file = house.folder / "past.jsonl"
@@ -131,7 +131,7 @@ def prepare_run(house: House, adapter: str) -> Path:
         for colour in colours
     ]
     file.write_text("\n".join(json.dumps(row) for row in rows))
-    recipe = Recipe(epochs=6, learning_rate=1e-2, rank=4, batch_size=4, evaluations=2, patience=0)
+    recipe = Recipe(epochs=3, learning_rate=1e-2, rank=4, batch_size=8, evaluations=2, patience=0)
     plan = Plan(adapter, files=(str(file),), template="calm", recipe=recipe, samples=False)
     return compose(house.settings).training.prepare(plan)
 
