@@ -102,7 +102,8 @@ class LocalTraining:
             raise TrainingError(
                 f"The run '{run_id}' is {status} and its adapter saved; start a new run that continues the adapter."
             )
-        self._check_room(run.plan)
+        saved = bool(run.plan.adapter and run.saved_card(self.model.adapter_folder.folder))
+        self._check_room(run.plan, named=not saved)
         with self._one_at_a_time():
             self._spawn(run)
 
@@ -169,10 +170,11 @@ class LocalTraining:
         finally:
             lock.release()
 
-    def _check_room(self, plan: Plan) -> None:
-        """Whether the plan's numbers make sense, and the adapter's name and the disk are free."""
+    def _check_room(self, plan: Plan, named: bool = True) -> None:
+        """Whether the plan's numbers make sense, and the disk and, if `named`, the adapter's name are free."""
         check_plan(plan)
-        self._check_name(plan)
+        if named:
+            self._check_name(plan)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             free = shutil.disk_usage(self.folder).free

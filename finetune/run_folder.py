@@ -118,6 +118,16 @@ class RunFolder:
         known = self.read(STATE) if (self.folder / STATE).exists() else {"started_at": _now()}
         self.write(STATE, known | {"status": status, "message": message} | more)
 
+    def saved_card(self, adapters: Path) -> dict[str, Any]:
+        """The card of the adapter that this run has saved, also when its process ended before it could say so; {} when
+        it has not."""
+        file = adapters / self.plan.adapter / "card.json"
+        try:
+            card = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return card if isinstance(card, dict) and card.get("run") == self.id else {}
+
     def ask_to_stop(self) -> None:
         (self.folder / "stop").touch()
 

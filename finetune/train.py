@@ -27,11 +27,14 @@ def train(run: RunFolder) -> tuple[RunStatus, str, dict[str, Any]]:
 
     Returns status, message and the card. An earlier attempt's checkpoint is gone on from.
     """
+    plan, setup = run.plan, run.setup
+    if card := run.saved_card(Path(setup["adapters"])):  # and was cut off before it could say so
+        shutil.rmtree(run.checkpoints, ignore_errors=True)
+        return "done", f"Done: the adapter '{plan.adapter}' is ready.", card
     from transformers import EarlyStoppingCallback
 
     from finetune.watch import Ended, Watch
 
-    plan, setup = run.plan, run.setup
     check_base(setup)
     base = base_of(setup)
     rows, validation = run.rows(TRAIN), run.rows(VALIDATION)

@@ -193,6 +193,16 @@ def test_a_run_killed_in_the_middle_of_a_checkpoint_resumes_to_the_same_adapter(
     assert steps == [row["step"] for row in run.log if "loss" in row], "nothing is measured twice or missing"
 
 
+def test_a_run_whose_process_ended_when_its_adapter_was_just_saved_is_done_when_it_is_resumed(training, run, folder):
+    RunFolder(folder / "runs" / run.id).say("running", "Measuring the losses after training …")
+    before = weights(folder, "support")
+    assert training.run(run.id).status == "interrupted"
+    training.resume(run.id)
+    resumed = finished(training, run.id)
+    assert (resumed.status, resumed.result) == ("done", run.result)
+    assert same(weights(folder, "support"), before)
+
+
 def test_one_run_at_a_time_and_stop_keeps_the_best_so_far(training, plan, folder):
     run_id = training.start(replace(plan, adapter="halted", recipe=replace(RECIPE, epochs=400)))
     wait_for_step(training, run_id, 12)
