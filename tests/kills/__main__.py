@@ -81,6 +81,8 @@ class Child:
             try:
                 work(write)
                 code = 0
+            except SystemExit as ended:
+                code = int(ended.code or 0)
             except BaseException:
                 traceback.print_exc()
             finally:
