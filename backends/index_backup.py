@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from backends.passage_store import PassageStore, Stored, StoredFile
@@ -12,6 +13,7 @@ from core.errors import BackupError, DocumentError
 from core.types import Passage
 
 MEMBER = "index/documents.jsonl"
+CONTENT = re.compile(r"[0-9a-z-]*")  # becomes part of a file's name
 
 
 class IndexBackup:
@@ -37,27 +39,34 @@ class IndexBackup:
         return {"documents": len(stored.files), "passages": len(stored.passages)}
 
     def check(self, source: Source, info: Info) -> None:
+        foreign = BackupError("The backup holds an index that no Duodesk has; do not use it.")
         if set(source.names(self.name)) - {"documents.jsonl"}:
-            raise BackupError("The backup holds files of an index that no Duodesk has; do not use it.")
+            raise foreign
+        try:
+            sound = all(CONTENT.fullmatch(document["content"]) and _passages(document) for document in _all(source))
+        except (KeyError, TypeError, AttributeError):
+            sound = False
+        if not sound:
+            raise foreign
 
     def in_the_way(self, source: Source) -> Sequence[str]:
         """Documents that the backup does not hold, or not as they are."""
         stored = self._stored()
-        saved = {document["source"]: _ids(document) for document in source.lines(MEMBER)}
+        saved = {document["source"]: _ids(document) for document in _all(source)}
         lost = [file.source for file in stored.files.values() if saved.get(file.source) != file.passage_ids]
         return [f"{len(lost):,} other documents in the index"] if lost else []
 
     def restore(self, source: Source, info: Info, tell: Tell) -> Sequence[str]:
         """The index then finds what the saved one found, and nothing else."""
-        if not info["documents"] and not self._store.stamp:
+        if not info.get("documents") and not self._store.stamp:
             return []
         with self._store.writing() as stored:
             left = dict(stored.files)
-            for number, document in enumerate(source.lines(MEMBER), 1):
+            for number, document in enumerate(_all(source), 1):
                 old = left.pop(document["source"], None)
                 if old is None or (old.passage_ids, old.content) != (_ids(document), document["content"]):
                     self._put(document, old)
-                tell(f"index: {number:,} of {info['documents']:,} documents")
+                tell(f"index: {number:,} of {info.get('documents', 0):,} documents")
             for old in left.values():
                 self._store.remove(old)
         return []
@@ -67,8 +76,7 @@ class IndexBackup:
 
     def _put(self, document: dict[str, Any], old: StoredFile | None) -> None:
         source, root, content, text = (document[name] for name in ("source", "root", "content", "text"))
-        passages = [Passage(source=source, **passage) for passage in document["passages"]]
-        self._store.put(source, root, content, text, passages, old, lambda done, passages: None)
+        self._store.put(source, root, content, text, _passages(document), old, lambda done, passages: None)
 
 
 def _document(store: PassageStore, file: StoredFile, passages: Iterable[Passage]) -> dict[str, Any]:
@@ -82,6 +90,14 @@ def _document(store: PassageStore, file: StoredFile, passages: Iterable[Passage]
         ) from error
     content = file.content if file.complete else ""
     return {"source": file.source, "root": file.root, "content": content, "text": text, "passages": saved}
+
+
+def _all(source: Source) -> Iterator[dict[str, Any]]:
+    return source.lines(MEMBER)
+
+
+def _passages(document: dict[str, Any]) -> list[Passage]:
+    return [Passage(source=document["source"], **passage) for passage in document["passages"]]
 
 
 def _ids(document: dict[str, Any]) -> frozenset[str]:

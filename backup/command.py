@@ -48,13 +48,14 @@ def bring_back(parts: Sequence[Part], settings: Settings, options: argparse.Name
     data = settings.path("data")
     with reading(options.file.absolute()) as source:
         progress = _Progress()
+        if not options.check:
+            _check_room(source, data)
         source.verify(lambda done, total: progress.tell(f"checking: {100 * done // max(1, total)}%"))
         for part in parts:
             part.check(source, source.parts.get(part.name, {}))
         print(f"{options.file} is whole: {_content(source)}, made {source.made_at:%Y-%m-%d %H:%M} UTC.")
         if options.check:
             return 0
-        _check_room(source, data)
         _make_way(parts, settings, source, options.replace)
         told = _restore(parts, source, data, progress)
     print("Restored.", *told, *_other_settings(source, settings), sep="\n")

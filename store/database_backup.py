@@ -77,8 +77,8 @@ class DatabaseBackup:
             with upgrading(self._engine) as connection:
                 removals = _removals(connection)
                 _drop(connection)
-                if info["schema"]:
-                    upgrade_to(connection, info["schema"])
+                if schema := info.get("schema"):
+                    upgrade_to(connection, schema)
                     self._fill(connection, source, tell)
                 upgrade_to(connection, "head")
                 known = set(connection.scalars(select(tables.audit.c.at)))

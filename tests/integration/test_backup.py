@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import shutil
 import threading
 import zipfile
@@ -297,15 +299,29 @@ BROKEN: dict[str, tuple[Callable[[dict[str, bytes], dict[str, Any]], Any], str]]
         lambda files, manifest: change_rows(files, manifest, b'["seq","id"]\n["one"]\n'),
         "rows do not fit",
     ),
+    "a document that is none": (
+        lambda files, manifest: change_rows(files, manifest, DOCUMENT, INDEX),
+        "no Duodesk has",
+    ),
+    "a way out of the index": (
+        lambda files, manifest: change_rows(files, manifest, DOCUMENT.replace(b"CONTENT", b"../../../x"), INDEX),
+        "no Duodesk has",
+    ),
     "a column that is none": (lambda files, manifest: change_rows(files, manifest, b'["sql"]\n'), "has no sql"),
 }
 
 
-def change_rows(files: dict[str, bytes], manifest: dict[str, Any], rows: bytes) -> None:
-    import hashlib
+def change_rows(
+    files: dict[str, bytes], manifest: dict[str, Any], rows: bytes, name: str = "database/chats.jsonl"
+) -> None:
+    files[name] = rows
+    manifest["files"][name] = {"bytes": len(rows), "sha256": hashlib.sha256(rows).hexdigest()}
 
-    files["database/chats.jsonl"] = rows
-    manifest["files"]["database/chats.jsonl"] = {"bytes": len(rows), "sha256": hashlib.sha256(rows).hexdigest()}
+
+INDEX = "index/documents.jsonl"
+DOCUMENT = (
+    b'{"source": "x.md", "root": "", "content": "CONTENT", "text": "", "passages": [{"id": "1", "title": "t"}]}\n'
+)
 
 
 @pytest.fixture(scope="module")
@@ -337,8 +353,6 @@ def untouched(house: Callable[..., House], capsys: pytest.CaptureFixture[str]) -
 
 @pytest.mark.parametrize("kind", BROKEN)
 def test_what_is_no_sound_backup_is_refused_and_nothing_changes(archive, untouched, tmp_path, kind):
-    import re
-
     change, says = BROKEN[kind]
     said = untouched(rebuilt(archive, tmp_path / "bad.zip", change))
     assert re.search(says, said), said
@@ -352,6 +366,11 @@ def test_a_file_that_was_cut_off_or_flipped_is_refused(archive, untouched, tmp_p
     (tmp_path / "flipped.zip").write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
     assert "is damaged" in untouched(tmp_path / "flipped.zip")
     assert "There is no backup" in untouched(tmp_path / "none.zip")
+
+
+def test_what_does_not_fit_on_the_disk_is_not_begun(archive, untouched, monkeypatch):
+    monkeypatch.setattr("backup.command.SPARE", 1 << 60)
+    assert "are needed; make room first" in untouched(archive)
 
 
 def test_check_says_what_is_in_it_and_changes_nothing(archive, house, capsys):
