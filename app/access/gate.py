@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import logging
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -13,7 +14,10 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from app.access.rules import BODIES, EVENTS, GRADIO, PAGES, SESSION_PREFIXES, is_open, role_of_address, role_of_page
 from core.accounts import Account, Accounts, Role, may
+from core.errors import DuodeskError
 from core.settings import LOOPBACK
+
+log = logging.getLogger(__name__)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Scope]]
@@ -78,7 +82,11 @@ class Gate:
         if is_open(path):
             await self.app(scope, receive, send)
             return
-        account = await self._account(headers)
+        try:
+            account = await self._account(headers)
+        except DuodeskError as error:
+            await _refuse(send, 503, not_now(error), headers)
+            return
         if self.accounts and account is None:
             await _ask_to_sign_in(scope, headers, send)
             return
@@ -95,6 +103,9 @@ class Gate:
             receive = await self._traffic(path, query, account, headers, receive)
         except Refused as refused:
             await _refuse(send, refused.status, str(refused), headers)
+            return
+        except DuodeskError as error:
+            await _refuse(send, 503, not_now(error), headers)
             return
         await self.app(scope, receive, send)
 
@@ -186,6 +197,12 @@ async def _ask_to_sign_in(scope: Scope, headers: Headers, send: Send) -> None:
         await _respond(send, 303, b"", [(b"location", f"/login?to={quote(back)}".encode())])
     else:
         await _refuse(send, 401, "Sign in first.", headers)
+
+
+def not_now(error: DuodeskError) -> str:
+    """The database cannot say who is asking. Where it is stands in the log alone: this is shown to anybody."""
+    log.warning("nobody can be let in: %s", error)
+    return "Duodesk cannot reach its database at this moment; try again in a minute."
 
 
 async def _refuse(send: Send, status: int, why: str, headers: Headers) -> None:

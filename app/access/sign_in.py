@@ -8,9 +8,9 @@ from urllib.parse import quote
 from fastapi import FastAPI, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from app.access.gate import COOKIE
+from app.access.gate import COOKIE, not_now
 from core.accounts import SESSION_HOURS, Accounts
-from core.errors import SignInError
+from core.errors import SignInError, StoreError
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>Sign in · Duodesk</title><style>
@@ -51,6 +51,8 @@ def add_sign_in(site: FastAPI, accounts: Accounts, company: str) -> None:
             token = accounts.sign_in(name, password, address)
         except SignInError as error:
             return page(_within(to), str(error), name, status=401)
+        except StoreError as error:
+            return page(_within(to), not_now(error), name, status=503)
         response = RedirectResponse(_within(to), status_code=303)
         response.set_cookie(
             COOKIE,

@@ -12,7 +12,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from core.accounts import ROLES, TRIES, Accounts
-from core.errors import AccountError, SettingsError, SignInError
+from core.errors import AccountError, SettingsError, SignInError, StoreError
 from core.settings import Settings
 from core.types import now
 from launch import check_accounts, compose
@@ -258,3 +258,20 @@ def test_passwords_are_kept_as_argon2_hashes_and_sessions_as_digests(accounts: A
     assert account is not None and account.password_hash.startswith("$argon2id$")
     assert accounts.store.session(token, now()) is None  # the token itself is nowhere
     assert PASSWORD not in repr(account) and account.password_hash not in repr(account)
+
+
+def test_while_the_database_is_gone_everybody_reads_so_in_a_sentence_that_names_no_server(clients, monkeypatch):
+    def gone(*_):
+        raise StoreError("The database duodesk on 10.0.0.7 cannot be reached.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("store.account_store.SqlAccountStore.session", gone)
+        broken.setattr("store.account_store.SqlLimiter.reached", gone)
+        page = clients["owner"].get("/", headers=HTML)
+        traffic = clients["owner"].get("/gradio_api/app_id")
+        form = clients[""].post("/login", data={"name": "the-owner", "password": PASSWORD})
+    for answer in (page, traffic, form):
+        assert answer.status_code == 503
+        assert "cannot reach its database at this moment; try again" in answer.text
+        assert "10.0.0.7" not in answer.text
+    assert clients["owner"].get("/", headers=HTML).status_code == 200, "nobody was signed out by it"

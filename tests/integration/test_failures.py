@@ -30,6 +30,7 @@ from core.errors import BackupError, DocumentError, DuodeskError, StoreError, Te
 from core.studies import Rating, Study, StudyAnswer, StudyArm, StudyPlan, TestQuestion
 from core.types import Answer, Arm, ArmSpec, Chat, Decoding, Question, new_id, now
 from store import open_store
+from store.database import BUSY_S
 from store.sql_store import SqlStore
 from tests.conftest import PROMPT, ScriptedBackend
 from tests.integration.postgres import PostgresServer, server_programs
@@ -161,7 +162,9 @@ def test_an_answer_that_cannot_be_stored_says_so_and_leaves_its_question_to_be_a
     asking = parts.desk.ask(parts.chat, "Where is it?", PROMPT)
     next(asking)
     with full(disk):
+        begun = time.monotonic()
         sentence(StoreError, lambda: list(asking))
+        assert time.monotonic() - begun < BUSY_S / 2, "nobody waits for a disk as for another program"
     assert parts.desk.under_way == 0
     assert list(parts.desk.regenerate(parts.chat, PROMPT))[-1].outcome == "complete"
     assert parts.asked() == [("Where is it?", "complete")]
