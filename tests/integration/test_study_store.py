@@ -499,7 +499,8 @@ def test_votes_are_counted_in_the_order_they_came_though_the_clock_is_set_back(
     study, other = (answered_study(studies, planned(0), planned(1), planned(2)) for _ in range(2))
     first = vote(studies, study, "ann")
     vote(studies, other, "ann")
-    monkeypatch.setattr("store.study_store.now", lambda: datetime(2000, 1, 1, tzinfo=UTC))
+    for module in (sys.modules[__name__], sys.modules["store.study_store"]):
+        monkeypatch.setattr(module, "now", lambda: datetime(2000, 1, 1, tzinfo=UTC))
     second = vote(studies, study, "ann")
     studies.undo(study.id, "ann", soon())
     third = vote(studies, study, "bob")
