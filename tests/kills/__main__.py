@@ -135,8 +135,9 @@ def _quiet(log: Path) -> None:
 class Killing:
     """Kills in one data folder, one after the other."""
 
-    def __init__(self, house: House, database: str, rng: random.Random) -> None:
+    def __init__(self, house: House, database: str, rng: random.Random, longest_s: float) -> None:
         self.house = house
+        self.longest_s = longest_s
         self.rng = rng
         self.figures = Figures(database)
         self._log = house.folder / "log.txt"
@@ -168,7 +169,7 @@ class Killing:
         from tests.kills.load import work
 
         seed = self.rng.randrange(1 << 30)
-        self._live(Child(lambda pipe: work(self.house, seed, pipe), self._log), lambda: None, self.rng.uniform(0, 2))
+        self._live(Child(lambda pipe: work(self.house, seed, pipe), self._log), lambda: None)
 
     def _served(self) -> None:
         from tests.kills.served import call, start
@@ -176,10 +177,10 @@ class Killing:
         process, port = start(self.house)
         seed = self.rng.randrange(1 << 30)
         callers = Child(lambda pipe: call(port, seed, pipe), self._log)
-        self._live(callers, lambda: _end(process), self.rng.uniform(0, 2))
+        self._live(callers, lambda: _end(process))
 
-    def _live(self, child: Child, first: Callable[[], None], seconds: float) -> None:
-        """Lets it live for so long, from its start or, mostly, from when it is ready; `first` is killed before it."""
+    def _live(self, child: Child, first: Callable[[], None]) -> None:
+        """Lets it live for a while, from its start or, mostly, from when it is ready; `first` is killed before it."""
         if self.rng.random() < 0.15:
             heard = child.hear(self.rng.uniform(0, 1.5), until="ready")
             self.figures.in_start += 0 if heard else 1
@@ -187,7 +188,7 @@ class Killing:
             heard = child.hear(READY_S, until="ready")
             if not heard:
                 self.figures.problems.append(f"it did not start again (exit code {child.code}): {self._last_words()}")
-        heard += child.hear(seconds)
+        heard += child.hear(self.rng.uniform(0, self.longest_s))
         first()
         heard += child.kill()
         if child.code != -signal.SIGKILL:
@@ -273,7 +274,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def run(kills: int, seed: int, databases: list[str], shares: list[str], folder: Path) -> list[Figures]:
+def run(
+    kills: int, seed: int, databases: list[str], shares: list[str], longest_s: float, folder: Path
+) -> list[Figures]:
     done = []
     for number, database in enumerate(databases):
         rng, server = random.Random(f"{seed} {database}"), None
@@ -288,7 +291,7 @@ def run(kills: int, seed: int, databases: list[str], shares: list[str], folder: 
             server = PostgresServer(programs)
             url = server.url
         try:
-            killing = Killing(House(home, url), database, rng)
+            killing = Killing(House(home, url), database, rng, longest_s)
             killing.furnish()
             share = kills // len(databases) + (number < kills % len(databases))
             for at in range(share):
@@ -308,6 +311,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=2.0, help="longest life after the start is over")
     parser.add_argument("--only", choices=["sqlite", "postgres"], help="one kind of database")
     parser.add_argument("--parts", action="store_true", help="neither trainings nor the served app")
     parser.add_argument("--keep", action="store_true", help="leaves the data folders there")
@@ -320,7 +324,7 @@ def main() -> int:
     shares = ["parts"] if options.parts else SHARES
     databases = [options.only] if options.only else ["sqlite", "postgres"]
     try:
-        done = run(options.kills, options.seed, databases, shares, folder)
+        done = run(options.kills, options.seed, databases, shares, options.seconds, folder)
     finally:
         if options.keep:
             print(f"The data folders are in {folder}.")
