@@ -325,7 +325,8 @@ class Rater(Person):
         if not before:
             raise Trouble(f"there is nothing to rate: {page.values[self.pair]}")
         page.warnings.clear()
-        what = random.choices(["vote", "skip", "undo"], [90, 5, 5 * bool(self.votes)])[0]
+        can_undo = page.components[page.find("button", elem_id="undo-vote")]["props"]["interactive"]
+        what = random.choices(["vote", "skip", "undo"], [90, 5, 5 * bool(can_undo)])[0]
         began = time.monotonic()
         if what == "vote":
             choice = random.choice(VOTES)
