@@ -8,7 +8,7 @@ import sys
 
 from core.settings import ROOT
 
-FEW = {"people": 8, "raters": 2, "seconds": 12, "think": 1.5, "crowd": 14, "questions": 4, "articles": 6, "replays": 40}
+FEW = {"people": 8, "raters": 2, "seconds": 8, "think": 1.5, "crowd": 12, "questions": 6, "articles": 6, "replays": 30}
 
 
 def test_everybody_gets_the_answer_to_their_own_question_or_is_politely_turned_away(tmp_path):

@@ -322,6 +322,8 @@ class Rater(Person):
     @task
     def rate(self) -> None:
         page, before = self.page, self.page.values[self.task_id]
+        if "Nothing is left for you" in page.values[self.pair]:
+            raise StopUser
         if not before:
             raise Trouble(f"there is nothing to rate: {page.values[self.pair]}")
         page.warnings.clear()
