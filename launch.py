@@ -31,14 +31,11 @@ import argparse
 import gc
 import getpass
 import os
-import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from app.access.command import add_arguments as add_account_arguments
 from app.api.keys_command import add_key_arguments
@@ -271,27 +268,9 @@ def keys(settings: Settings, options: argparse.Namespace) -> int:
 
 def test(_: Settings, options: argparse.Namespace) -> int:
     """Runs ruff, mypy and pytest; extra arguments go to pytest."""
-    checks = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]]
-    if options.pytest:
-        failed = _failed([*checks, ["pytest", *options.pytest]])
-    else:
-        # Two halves that take as long, side by side; the one is shown while it runs, the other when it has ended.
-        with tempfile.TemporaryFile() as said, ThreadPoolExecutor(1) as beside:
-            other = beside.submit(_failed, [*checks, ["pytest", "tests/unit", "tests/e2e"]], said)
-            failed = [*_failed([["pytest", "tests/integration"]]), *other.result()]
-            said.seek(0)
-            print(said.read().decode(errors="replace"), flush=True)
-    print(f"Failed: {', '.join(failed)}" if failed else "All checks passed.")
-    return 1 if failed else 0
+    from tests.command import run
 
-
-def _failed(commands: Iterable[list[str]], out: IO[bytes] | None = None) -> list[str]:
-    """Runs Python modules one after the other, telling `out` or the terminal; returns those that failed."""
-    return [
-        " ".join(command)
-        for command in commands
-        if subprocess.call([sys.executable, "-m", *command], cwd=ROOT, stdout=out, stderr=out)
-    ]
+    return run(options.pytest)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:

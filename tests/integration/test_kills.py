@@ -1,4 +1,4 @@
-"""SIGKILL under load, in short. The long form: `python -m tests.kills`; its figures are in docs/deployment.md."""
+"""SIGKILL under load, in short. The long form: `python -m tests.kills`; its figures are in docs/backup.md."""
 
 from __future__ import annotations
 

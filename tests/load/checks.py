@@ -76,7 +76,8 @@ def _check_questions(
             side = "" if one.kind != "compare" else "left" if lane == chat.left else "right"
             said = normalise(answer.text) if side else answer.text
             shown = as_kept(parts, one.shown[side])
-            findings.expect("the words shown", said == shown, f"{one.text!r}: {said!r}, not {shown!r}")
+            # The chatbot leaves out space at the end.
+            findings.expect("the words shown", said.strip() == shown.strip(), f"{one.text!r}: {said!r}, not {shown!r}")
             _check_answer(parts, findings, one, arm, exchange, answer)
         if one.kind == "compare":
             votes = [vote.choice for vote in exchange.votes]

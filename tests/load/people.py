@@ -322,10 +322,13 @@ class Rater(Person):
     @task
     def rate(self) -> None:
         page, before = self.page, self.page.values[self.task_id]
+        if "Nothing is left for you" in page.values[self.pair]:
+            raise StopUser
         if not before:
             raise Trouble(f"there is nothing to rate: {page.values[self.pair]}")
         page.warnings.clear()
-        what = random.choices(["vote", "skip", "undo"], [90, 5, 5 * bool(self.votes)])[0]
+        can_undo = page.components[page.find("button", elem_id="undo-vote")]["props"]["interactive"]
+        what = random.choices(["vote", "skip", "undo"], [90, 5, 5 * bool(can_undo)])[0]
         began = time.monotonic()
         if what == "vote":
             choice = random.choice(VOTES)
