@@ -7,7 +7,6 @@ import dataclasses
 from collections.abc import Generator
 from typing import Any
 
-from anyio import CapacityLimiter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,7 +14,7 @@ from app.api.arms import Arms
 from app.api.asked import ChatRequest
 from app.api.callers import Caller
 from app.api.errors import ApiError
-from app.api.growing import reply
+from app.api.growing import reply, threads_for
 from app.api.replies import Told
 from core.parts import Parts
 from core.splits import Drawn
@@ -33,7 +32,7 @@ class ChatCompletions:
         self.templates = parts.templates
         self.context = parts.settings.context
         self.arms = Arms(parts)
-        self.threads = CapacityLimiter(parts.desk.most_under_way)
+        self.threads = threads_for(parts.desk.most_under_way)
 
     async def answer(self, asked: ChatRequest, request: Request, caller: Caller) -> Response:
         """The whole answer, or its stream. A caller who hangs up stops it. Raises ApiError, DuodeskError."""

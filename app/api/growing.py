@@ -15,9 +15,15 @@ from app.api.errors import failed_answer
 from app.api.replies import Gone, Told, whole
 from app.api.stream import EventStream, events
 
+SPARE = 8  # threads beside those of answers, for those who are told that there is no room
 GONE = 499  # nginx's own status for a caller who hung up; only the metrics see it
 
 Steps = Generator[Told, None, None]
+
+
+def threads_for(most: int) -> CapacityLimiter:
+    """For so many answers at a time."""
+    return CapacityLimiter(most + SPARE)
 
 
 async def reply(asked: ChatRequest, steps: Steps, request: Request, threads: CapacityLimiter) -> Response:

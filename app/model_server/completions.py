@@ -7,20 +7,17 @@ import dataclasses
 import threading
 from collections.abc import Generator, Iterator
 
-from anyio import CapacityLimiter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.chat import SMALLEST_TOP_P
 from app.api.errors import ApiError
-from app.api.growing import reply
+from app.api.growing import reply, threads_for
 from app.api.replies import Told
 from app.model_server.asked import CompletionRequest
 from core.errors import Busy
 from core.serving import ServedModel
 from core.types import Answer, Decoding, new_id, now
-
-SPARE = 8  # threads beside those of answers, for those who are told that there is no room
 
 
 class Completions:
@@ -29,7 +26,7 @@ class Completions:
     def __init__(self, model: ServedModel, most: int) -> None:
         self.model = model
         self.most = most
-        self.threads = CapacityLimiter(most + SPARE)
+        self.threads = threads_for(most)
         self._under_way = 0
         self._counting = threading.Lock()
 

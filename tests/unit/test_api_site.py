@@ -1,6 +1,9 @@
 """The API over a backend that says what it is told to: who is let in, how failures are told, what is kept."""
 
 import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -330,6 +333,25 @@ def test_when_too_many_answers_are_under_way_the_next_is_turned_away_and_not_kep
     assert (response.status_code, problem(response)["code"]) == (429, "busy")
     assert response.headers["Retry-After"] == "1"
     assert desk.store.count(TranscriptFilter()) == 0
+
+
+def test_who_is_turned_away_does_not_wait_for_those_who_are_answered(desk, backend):
+    go_on = threading.Event()
+
+    def held():
+        yield "Hello."
+        go_on.wait(20)
+
+    backend.words = held()
+    desk.most_under_way = 1
+    with site(desk) as client, ThreadPoolExecutor(1) as others:
+        first = others.submit(complete, client)
+        while not backend.asked:
+            time.sleep(0.01)
+        refused = complete(client)
+        assert (refused.status_code, first.done()) == (429, False)
+        go_on.set()
+        assert first.result().status_code == 200
 
 
 @pytest.mark.parametrize(
