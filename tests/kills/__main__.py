@@ -1,7 +1,7 @@
 """Kills the real program with SIGKILL at random moments under load, and looks after each kill for what was lost.
 
 python -m tests.kills --kills 200 --seed 1      on SQLite and on Postgres (Debian's), half of the kills each
-python -m tests.kills --kills 6 --only sqlite --parts
+python -m tests.kills --kills 3 --only sqlite --parts
 
 Three kinds of process are killed: one that composes the real parts and uses them in many threads (chats, blind
 comparisons, ratings, templates, indexing, backups), the process of a training run, and the app as `launch.py` serves

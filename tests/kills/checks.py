@@ -173,7 +173,8 @@ def _edition(text: str, number: int) -> int | None:
 
 def _adapters(parts: Parts, house: House) -> Iterator[str]:
     """Whatever is offered can be loaded; a run that says it is done has left its adapter."""
-    from backends.adapter_import import check_config, check_fits, check_weights
+    from backends.adapter_config import check_config
+    from backends.adapter_import import check_fits, check_weights
 
     for name in parts.adapters.names():
         folder = house.folder / "adapters" / name
