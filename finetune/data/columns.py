@@ -22,7 +22,7 @@ ANSWER = (
 )
 TOPIC = ("intent", "topic", "category", "label")
 SPLIT = ("split", "set", "partition", "subset")
-SPLIT_VALUES = {"", "train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval", "holdout"}
+SPLIT_VALUES = {"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval", "holdout"}
 # A table with a turn a row names the conversation, who speaks, and what is said.
 CONVERSATION = (
     *("conversation id", "conversation", "chat id", "dialogue id", "dialog id", "session id", "thread id"),
@@ -31,7 +31,7 @@ CONVERSATION = (
 SPEAKER = ("role", "speaker", "sender", "author", "from", "participant")
 TEXT = ("text", "content", "message", "value", "body", "utterance")
 # Fields about a question or an answer rather than one: question_id, customer_name, answer_date.
-ABOUT = {"id", "ids", "name", "date", "time", "email", "type", "length", "count", "score", "rating", "language", "url"}
+ABOUT = {"id", "ids", "arm", "name", "date", "time", "email", "type", "length", "count", "score", "rating", "language", "url"}
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -45,7 +45,7 @@ def guess(rows: Rows) -> Columns:
     """What the fields hold as far as it is clear; a name stays empty where nothing fits or several do."""
     names = names_of(rows)
     topic = next(iter(_named(names, TOPIC)), "")
-    split = next((name for name in _named(names, SPLIT) if _values(rows, name) <= SPLIT_VALUES), "")
+    split = next((name for name in _named(names, SPLIT) if _marks(rows, name)), "")
     shared = Columns(topic=topic, split=split)
     lists = [name for name in _named(names, MESSAGES) if any(isinstance(row.get(name), list) for row in rows)]
     if len(lists) == 1:
@@ -113,8 +113,10 @@ def _words(name: str) -> list[str]:
     return [part if part in MESSAGES else part.removesuffix("s") for part in map(str.lower, parts)]
 
 
-def _values(rows: Rows, name: str) -> set[str]:
-    return {str(row.get(name) or "").strip().lower() for row in rows}
+def _marks(rows: Rows, name: str) -> bool:
+    """Whether this field says of rows what they are for, and nothing else."""
+    said = {str(row.get(name) or "").strip().lower() for row in rows} - {""}
+    return bool(said) and said <= SPLIT_VALUES
 
 
 def _listed(names: Collection[str]) -> str:

@@ -137,6 +137,11 @@ def test_only_rows_for_training_are_read_where_a_field_says_so(read):
     assert left_out == {"not marked for training": 2}
 
 
+@pytest.mark.parametrize("arm", ["", "test", "train"])
+def test_the_arm_that_a_live_split_has_drawn_marks_no_row(read, arm):
+    assert read(json.dumps({**PAIR, "split_id": "", "split_arm": arm}))[0] == [ROUND]
+
+
 def test_a_field_called_set_that_marks_something_else_is_left_alone(read):
     assert read(json.dumps({**PAIR, "set": "blue"}))[0] == [ROUND]
 
