@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from inspect import cleandoc
 from typing import Any
 
 from core.comparison import normalise
@@ -76,8 +77,9 @@ def _check_questions(
             side = "" if one.kind != "compare" else "left" if lane == chat.left else "right"
             said = normalise(answer.text) if side else answer.text
             shown = as_kept(parts, one.shown[side])
-            # The chatbot leaves out space at the end.
-            findings.expect("the words shown", said.strip() == shown.strip(), f"{one.text!r}: {said!r}, not {shown!r}")
+            # The chatbot leaves out space at the end and what all further lines are indented by.
+            same = cleandoc(said).strip() == cleandoc(shown).strip()
+            findings.expect("the words shown", same, f"{one.text!r}: {said!r}, not {shown!r}")
             _check_answer(parts, findings, one, arm, exchange, answer)
         if one.kind == "compare":
             votes = [vote.choice for vote in exchange.votes]
