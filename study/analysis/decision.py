@@ -33,6 +33,13 @@ MORE: Mapping[Measure, str] = {
 }
 
 
+def outcome_of(interval: Estimate, margin: float) -> Outcome:
+    """The one rule, for the first arm's lead over the second: equal within the margin, decided without 0."""
+    if -margin < interval.low and interval.high < margin:
+        return "equal"
+    return "first" if interval.low > 0 else "second" if interval.high < 0 else "open"
+
+
 @dataclass(frozen=True)
 class Lead:
     """What the first deciding arm has over the second by one measure: a share, for ratings its win rate less a half.
@@ -46,10 +53,7 @@ class Lead:
     more: int | None
 
     def outcome(self, margin: float) -> Outcome:
-        """By the one rule."""
-        if -margin < self.interval.low and self.interval.high < margin:
-            return "equal"
-        return "first" if self.interval.low > 0 else "second" if self.interval.high < 0 else "open"
+        return outcome_of(self.interval, margin)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Literal
 
 from core.splits import Split
-from study.analysis.decision import ALPHA, Outcome
+from study.analysis.decision import ALPHA, Outcome, outcome_of
 from study.analysis.words import about, count, duration, hundredth, middle, p_value, points, span
 from study.splits.figures import ArmResult, Contrast
 from study.splits.observed import ChatOutcome
@@ -38,9 +38,7 @@ class SplitLead:
     more: int | None
 
     def outcome(self, margin: float) -> Outcome:
-        if -margin < self.interval.low and self.interval.high < margin:
-            return "equal"
-        return "first" if self.interval.low > 0 else "second" if self.interval.high < 0 else "open"
+        return outcome_of(self.interval, margin)
 
 
 @dataclass(frozen=True)
