@@ -121,14 +121,19 @@ def arm_picker(parts: Parts, arm: ArmName = "prompt", label: str = "Arm") -> Arm
         allow_custom_value=True,
         visible=arm.startswith("lora"),
     )
-    name.change(
+    hide_unless_lora(name, adapter)
+    return ArmPicker(name, template, adapter)
+
+
+def hide_unless_lora(cell: gr.Dropdown, adapter: gr.Dropdown) -> None:
+    """Shows the adapter only while the chosen cell of the 2x2 takes one."""
+    cell.change(
         lambda chosen: gr.Dropdown(visible=chosen.startswith("lora")),
-        name,
+        cell,
         adapter,
         show_progress="hidden",
         api_visibility="private",
     )
-    return ArmPicker(name, template, adapter)
 
 
 def refreshed_choices(parts: Parts) -> tuple[Any, Any]:

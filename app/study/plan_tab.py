@@ -11,7 +11,7 @@ from app.listing import LISTING_JS
 from app.study.plan_form import FIELDS, LABELS, PlanForm, first_arms
 from app.study.plan_html import arms_html
 from app.study.study_html import MEASURES
-from app.widgets import ARM_LABELS
+from app.widgets import ARM_LABELS, hide_unless_lora
 from core.parts import Parts
 from core.studies import Prices, StudyPlan
 
@@ -126,7 +126,7 @@ def build(parts: Parts) -> PlanTab:
     brought = upload.upload(lambda file: file, upload, questions, **quiet)
     brought.then(**look_again).then(**plan_again)
 
-    cell.change(lambda name: gr.Dropdown(visible=name.startswith("lora")), cell, adapter, **quiet)
+    hide_unless_lora(cell, adapter)
     rows.select(tab.choose_arm, arms, [chosen, *editor, arm_name, change, remove], **quiet)
     sides = [arms, first, second]
     for button, act, inputs in (

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from app.study.plan_form import arm_of
-from app.widgets import ARM_LABELS
+from app.widgets import ARM_LABELS, hide_unless_lora
 from core.errors import SplitError
 from core.parts import Parts
 from core.splits import SplitArm, SplitPlan
@@ -64,13 +64,7 @@ def build(parts: Parts) -> SplitForm:
             share = gr.Number(SHARES[place], label=f"Share {place + 1}, %", minimum=0, maximum=100, **narrow)
         arms += [cell, template, adapter, model, share]
         choices += [template, adapter]
-        cell.change(
-            lambda chosen: gr.Dropdown(visible=chosen.startswith("lora")),
-            cell,
-            adapter,
-            show_progress="hidden",
-            api_visibility="private",
-        )
+        hide_unless_lora(cell, adapter)
     gr.HTML(FIXED)
     start = gr.Button("Begin the split", variant="primary", size="md", elem_id="split-start")
     return SplitForm([name, days, margin, *arms], choices, start)
