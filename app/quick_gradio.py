@@ -1,12 +1,13 @@
-"""Gradio without what costs time and serves nobody here."""
+"""Gradio without what costs time and memory and serves nobody here."""
 
 from __future__ import annotations
 
 import os
 import sys
 import tempfile
+from collections import ChainMap
 from collections.abc import Sequence
-from copy import copy
+from datetime import datetime
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -41,26 +42,61 @@ def import_gradio() -> None:
         import gradio  # noqa: F401
     finally:
         sys.meta_path.remove(finder)
-    _leave_deep_links_out()
+    _keep_less_of_pages()
 
 
-def _leave_deep_links_out() -> None:
+def _keep_less_of_pages() -> None:
     """For links that open a page as it stands, gradio keeps for every page ever opened what each component of the whole
-    site looks like: a third of its processor time, and 0.6 MB a page. There are no such links here."""
-    from gradio.state_holder import SessionState
+    site looks like: a third of its processor time, and 0.6 MB a page. There are no such links here, and no components
+    that come up later, so that a page need only keep those that look otherwise in it.
+
+    Of pages beyond those that are kept, closed ones go first: whoever reads for long must not find the page dead.
+    """
+    from gradio.blocks import BlocksConfig
+    from gradio.components import State
+    from gradio.state_holder import SessionState, StateHolder
 
     def begin(self: SessionState, blocks: Blocks) -> None:
-        self.blocks_config = copy(blocks.default_config)
+        every = blocks.default_config
+        self.blocks_config = BlocksConfig(every.root_block)
+        self.blocks_config.blocks = ChainMap({}, every.blocks)  # type: ignore[assignment]
+        self.blocks_config.fns, self.blocks_config.fn_id = every.fns, every.fn_id
         self.config_values = {}
         self.state_data = {}
         self._state_ttl = {}
         self.is_closed = False
         self.STATE_TTL_WHEN_CLOSED = HOUR_S
 
+    def keep(self: SessionState, key: int, value: Any) -> None:
+        block = self.blocks_config.blocks.get(key)
+        if isinstance(block, State):
+            self._state_ttl[key] = block.time_to_live, datetime.now()
+            self.state_data[key] = value
+        elif block is not value:
+            self.blocks_config.blocks[key] = value
+
     def nothing(*_: Any) -> None: ...
 
-    for name, method in (("__init__", begin), ("_update_config", nothing), ("_update_value_in_config", nothing)):
+    def make_room(self: StateHolder, session: str) -> None:
+        with self.lock:
+            if session in self.session_data:
+                self.session_data.move_to_end(session)
+                self.session_data[session].is_closed = False  # its browser is back
+            while len(self.session_data) > self.capacity:
+                longest_unused = list(self.session_data)
+                closed = (name for name in longest_unused if self.session_data[name].is_closed)
+                evicted = next(closed, longest_unused[0])
+                del self.session_data[evicted]
+                self.time_last_used.pop(evicted, None)
+
+    for name, method in (
+        ("__init__", begin),
+        ("__setitem__", keep),
+        ("_update_config", nothing),
+        ("_update_value_in_config", nothing),
+    ):
         setattr(SessionState, name, method)
+    StateHolder.update = make_room
 
 
 class _WithoutStubs:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 DAY_S = 24 * 3600
 CLICKS = 16  # at the same time, of each kind
-OPEN_PAGES = 2000  # whose state gradio keeps, also of those that are closed
+PAGES = 1000  # whose state gradio keeps; beyond those, closed ones go first
 
 
 def build_site(parts: Parts) -> FastAPI:
@@ -87,5 +87,5 @@ def build_pages(parts: Parts) -> Blocks:
     # One slow answer must not hold back other visitors' clicks; the engine has its own queue. Of all events of all
     # pages gradio has only so many under way, those that wait for the engine included, and as many threads.
     blocks.max_threads = parts.desk.most_under_way + CLICKS
-    blocks.state_session_capacity = OPEN_PAGES
+    blocks.state_session_capacity = PAGES
     return blocks.queue(default_concurrency_limit=CLICKS)

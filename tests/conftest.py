@@ -24,6 +24,18 @@ PROMPT = ArmSpec("prompt", "friendly")
 LORA = ArmSpec("lora", "friendly", "velomoor")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Gives a file's tests to one process; the browser tests together, since they share a server and a browser."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "tests/e2e" if nodeid.startswith("tests/e2e/") else super()._split_scope(nodeid)
+
+    return Scheduling(config, log)
+
+
 @dataclass
 class ScriptedBackend:
     """Implements core.protocols.Backend: says `words`, then `error` if there is one; remembers what it was asked.

@@ -105,10 +105,34 @@ def test_a_click_is_answered_while_very_many_wait_in_line_and_all_get_their_answ
     assert "Here." in said[-2]
 
 
-def test_gradio_keeps_no_statistics_and_few_of_the_pages_that_were_ever_open(site):
+def test_gradio_keeps_no_statistics_and_little_of_a_page_that_was_ever_open(site):
     for number in range(3):
         site.join(f"visit-{number}", "fresh")
         assert any(message["msg"] == "process_completed" for message in site.messages(f"visit-{number}"))
     assert len(site.blocks._queue.event_analytics) == 1
-    assert site.blocks.state_holder.capacity == 2000
-    assert len(site.blocks.state_holder["visit-1"].config_values) < 10
+    assert site.blocks.state_holder.capacity == 1000
+    kept = site.blocks.state_holder["visit-1"]
+    assert len(kept.config_values) < 10
+    own, shared = kept.blocks_config.blocks.maps
+    assert len(own) < 10 < len(shared)
+    assert shared is site.blocks.default_config.blocks
+    assert site.blocks.state_holder["visit-2"].blocks_config.blocks.maps[0] is not own
+
+
+def test_of_many_pages_closed_ones_are_forgotten_first_and_then_those_unused_for_longest(site, monkeypatch):
+    holder = site.blocks.state_holder
+    holder.session_data.clear()
+    monkeypatch.setattr(holder, "capacity", 3)
+
+    def visit(name, closed=False):
+        holder[name].is_closed = closed
+
+    for name, closed in (("reading", False), ("gone", True), ("back", True)):
+        visit(name, closed)
+    visit("back")
+    visit("new")
+    assert list(holder.session_data) == ["reading", "back", "new"]
+    visit("newest")
+    assert list(holder.session_data) == ["back", "new", "newest"]
+    assert holder.time_last_used.keys() >= holder.session_data.keys()
+    assert "gone" not in holder.time_last_used

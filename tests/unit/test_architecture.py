@@ -50,7 +50,7 @@ def test_a_room_imports_only_what_its_arrows_allow(room):
                 assert allowed, f"{file.relative_to(ROOT)} imports {name}"
 
 
-@pytest.mark.parametrize("room", ROOMS)
+@pytest.mark.parametrize("room", sorted(ROOMS))
 def test_heavy_packages_are_imported_where_they_are_needed(room):
     for file in files(room):
         if file.relative_to(ROOT).as_posix() in TRAINING_PROCESS_ONLY:
