@@ -89,14 +89,14 @@ def _keep_less_of_pages() -> None:
                 del self.session_data[evicted]
                 self.time_last_used.pop(evicted, None)
 
-    for name, method in (
-        ("__init__", begin),
-        ("__setitem__", keep),
-        ("_update_config", nothing),
-        ("_update_value_in_config", nothing),
+    for of, name, method in (
+        (SessionState, "__init__", begin),
+        (SessionState, "__setitem__", keep),
+        (SessionState, "_update_config", nothing),
+        (SessionState, "_update_value_in_config", nothing),
+        (StateHolder, "update", make_room),
     ):
-        setattr(SessionState, name, method)
-    StateHolder.update = make_room
+        setattr(of, name, method)
 
 
 class _WithoutStubs:

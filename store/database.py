@@ -16,8 +16,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
 from core.errors import StoreError
@@ -154,22 +155,45 @@ def _parse(url: str) -> URL:
 
 
 def _sqlite(url: URL) -> Engine:
-    """A new connection for each call: it is opened, used and closed by one thread."""
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY_S}, **_COMMON)
+    """A pool of connections, each lent to one call at a time: the last to close would empty the write-ahead log, which
+    takes several times as long as a write. As many more as are wanted at once are opened and closed again."""
+    engine = create_engine(url, max_overflow=-1, connect_args={"timeout": BUSY_S}, **_COMMON)
 
     @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _: Any) -> None:
+    def prepare(connection: Any, record: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # sqlite3 would begin and commit at its own discretion
         connection.execute("PRAGMA foreign_keys = ON")
         _write_ahead(connection)
         connection.execute("PRAGMA synchronous = FULL")  # an acknowledged write survives a power cut too
         connection.execute("PRAGMA secure_delete = ON")  # what is removed or replaced is overwritten
+        record.info["file"] = _file(url)
+
+    @event.listens_for(engine, "checkout")
+    def still_there(_: Any, record: ConnectionPoolEntry, __: Any) -> None:
+        """Lest it is written into a file that was moved away or replaced."""
+        if record.info["file"] != _file(url):
+            raise DisconnectionError("another file stands in its place")
+
+    @event.listens_for(engine, "handle_error")
+    def not_again(context: ExceptionContext) -> None:
+        """A connection that failed is not lent again: one that was opened on a read-only disk stays read-only."""
+        if isinstance(context.original_exception, OperationalError):
+            context.is_disconnect = True
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('sqlite_begin', 'DEFERRED')}")
 
     return engine
+
+
+def _file(url: URL) -> tuple[int, int] | None:
+    """Which file stands at the path; None if none does."""
+    try:
+        found = Path(str(url.database)).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _is_held(error: BaseException) -> bool:
@@ -185,8 +209,10 @@ def _is_held(error: BaseException) -> bool:
     reraise=True,
 )
 def _write_ahead(connection: Any) -> None:
-    """Readers and a writer do not block each other. SQLite does not itself wait for this switch when others hold it."""
-    connection.execute("PRAGMA journal_mode = WAL")
+    """Readers and a writer do not block each other. SQLite does not itself wait for this switch when others hold it.
+
+    Its answer is read to the end: until then the switch is under way, and nothing else can be committed."""
+    connection.execute("PRAGMA journal_mode = WAL").fetchall()
 
 
 def _postgres(url: URL) -> Engine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event, make_url, text
 
-from core.errors import StoreError
+from core.errors import StoreError, UnknownChat
 from core.types import Chat, TranscriptFilter, new_id
 from store import open_store
 from store.database import open_engine, upgrade
@@ -35,6 +36,7 @@ def sqlite_with(path: Path, pragma: str) -> SqlStore:
     """A store that is sound when opened and whose every later connection starts with a pragma."""
     engine = open_engine(f"sqlite:///{path}")
     upgrade(engine)
+    engine.dispose()
     event.listen(engine, "connect", lambda connection, _: connection.execute(pragma))
     return SqlStore(engine)
 
@@ -121,6 +123,36 @@ def test_a_writer_waits_for_another_program_and_then_gives_up(tmp_path: Path) ->
     other.execute("ROLLBACK")
     other.close()
     store.add_chat(Chat("mine", "ann"))
+
+
+def test_what_is_kept_goes_into_the_file_that_stands_at_the_path(tmp_path: Path) -> None:
+    path, moved = tmp_path / "duodesk.sqlite", tmp_path / "moved"
+    open_store(f"sqlite:///{path}").close()
+    shutil.copy(path, tmp_path / "empty")
+    store = open_store(f"sqlite:///{path}")
+    chats = {name: Chat(name, "ann") for name in ("before", "after")}
+    store.add_chat(chats["before"])
+    moved.mkdir()
+    for file in tmp_path.glob("duodesk.sqlite*"):
+        file.rename(moved / file.name)
+    shutil.copy(tmp_path / "empty", path)
+    store.add_chat(chats["after"])
+    store.close()
+    for place, kept in ((path, "after"), (moved / path.name, "before")):
+        again = open_store(f"sqlite:///{place}")
+        assert again.chat(kept) == chats[kept]
+        with pytest.raises(UnknownChat):
+            again.chat(({"before", "after"} - {kept}).pop())
+        again.close()
+
+
+def test_a_file_that_was_removed_is_told_and_not_written_to(tmp_path: Path) -> None:
+    path = tmp_path / "duodesk.sqlite"
+    store = open_store(f"sqlite:///{path}")
+    store.add_chat(Chat("before", "ann"))
+    for file in tmp_path.glob("duodesk.sqlite*"):
+        file.unlink()
+    assert "no such table" in sentence(lambda: store.add_chat(Chat("after", "ann")))
 
 
 def test_a_server_that_is_down_is_told(free_port: Callable[[], int]) -> None:
