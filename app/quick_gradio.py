@@ -72,7 +72,8 @@ def _keep_less_of_pages() -> None:
         if isinstance(block, State):
             self._state_ttl[key] = block.time_to_live, datetime.now()
             self.state_data[key] = value
-        elif block is not value:
+        elif block is not None and block is not value:
+            # Else it is what stands in a component's place already: once more, under its own number, at each event.
             self.blocks_config.blocks[key] = value
 
     def nothing(*_: Any) -> None: ...

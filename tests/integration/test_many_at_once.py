@@ -116,6 +116,10 @@ def test_gradio_keeps_no_statistics_and_little_of_a_page_that_was_ever_open(site
     own, shared = kept.blocks_config.blocks.maps
     assert len(own) < 10 < len(shared)
     assert shared is site.blocks.default_config.blocks
+    for number in range(3):
+        site.join("visit-1", "send", f"Question {number}?", "", "bare", "friendly")
+        assert any(message["msg"] == "process_completed" for message in site.messages("visit-1"))
+    assert own.keys() <= shared.keys(), "what takes a component's place is kept once"
     assert site.blocks.state_holder["visit-2"].blocks_config.blocks.maps[0] is not own
 
 
