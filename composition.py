@@ -87,7 +87,7 @@ def compose(settings: Settings) -> Parts:
     parts = (store.studies, ratings, chain, retriever, training, adapters)
     embed = MiniLM().embed_documents
     splits = LocalSplits(store, chain, retriever)
-    studies = LocalStudies(*parts, embed, data / "studies", settings.slots, splits)
+    studies = LocalStudies(*parts, embed, data / "studies", settings.study_slots, splits)
     comparisons = Comparisons(desk)
 
     def backend_with(other_templates: Templates | None, other_retriever: Retriever | None) -> Backend:

@@ -94,6 +94,11 @@ class Settings:
         return self.accounts == "on" or (self.accounts == "auto" and self.host not in LOOPBACK)
 
     @property
+    def study_slots(self) -> int:
+        """Answers of a study that are written at the same time: two slots stay for people, who compare two arms."""
+        return max(1, self.slots - 2)
+
+    @property
     def database_url(self) -> str:
         return self.database or f"sqlite:///{self.path('data') / 'duodesk.sqlite3'}"
 

@@ -84,3 +84,8 @@ def test_every_setting_and_command_is_in_the_help_which_answers_within_a_second(
     assert {"ask", "train", "study", "backup", "deploy"} <= set(commands)
     for command in commands:
         assert f"launch.py {command}" in readme, f"README.md does not show the command {command}"
+
+
+@pytest.mark.parametrize(("slots", "left"), [(16, 14), (3, 1), (2, 1), (1, 1)])
+def test_a_study_leaves_slots_to_people(slots, left):
+    assert Settings(slots=slots).study_slots == left
