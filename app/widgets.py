@@ -206,7 +206,8 @@ def sources_markdown(passages: Sequence[Passage]) -> str:
 
 
 def _plain(text: str) -> str:
-    return text.replace("[", "(").replace("]", ")")
+    """A heading as the words of a link in Markdown."""
+    return html.escape(text.replace("[", "(").replace("]", ")"), quote=False)
 
 
 def answer_card(answer: Answer, heading: str) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from backends.template_format import HISTORY, NAME, paragraphs, parse_template, variables_of
 from backends.template_history import TemplateHistory
+from core.control_tokens import without_control_tokens
 from core.errors import InvalidTemplate, TemplateError, UnknownTemplate
 from core.types import Passage, Role, Template, TemplateVersion, Turn
 
@@ -114,7 +115,7 @@ class TemplateLibrary:
         passages: Sequence[Passage],
         company: str,
     ) -> tuple[Turn, ...]:
-        """The messages exactly as the model gets them; braces in any of the values are plain text."""
+        """The messages exactly as the model gets them; braces and control tokens in the values are plain text."""
         prompt = chat_prompt(template, with_context=bool(passages), with_history=bool(history))
         messages = prompt.format_messages(**prompt_values(question, history, passages, company))
         return tuple(Turn(ROLES[message.type], str(message.content)) for message in messages)
@@ -209,12 +210,14 @@ def chat_prompt(template: Template, with_context: bool, with_history: bool = Tru
 def prompt_values(question: str, history: Sequence[Turn], passages: Sequence[Passage], company: str) -> dict[str, Any]:
     """What a `chat_prompt` is filled with: `turns` are the past turns as messages, `history` the same as text."""
     speaker = {"user": "Customer", "assistant": "Agent", "system": "System"}
+    turns = [(turn.role, without_control_tokens(turn.text)) for turn in history]
+    context = "\n\n".join(f"[{n}] {p.title}\n{p.text}" for n, p in enumerate(passages, start=1))
     return {
-        "question": question,
+        "question": without_control_tokens(question),
         "company": company,
-        "context": "\n\n".join(f"[{n}] {p.title}\n{p.text}" for n, p in enumerate(passages, start=1)),
-        "history": "\n".join(f"{speaker[turn.role]}: {turn.text}" for turn in history),
-        "turns": [(turn.role, turn.text) for turn in history],
+        "context": without_control_tokens(context),
+        "history": "\n".join(f"{speaker[role]}: {text}" for role, text in turns),
+        "turns": turns,
     }
 
 

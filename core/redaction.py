@@ -203,7 +203,7 @@ class RedactingStore:
 class RedactingStudyStore:
     """Implements core.studies.StudyStore around another one. A study's questions are the company's and stay, those of a
     split were redacted when they were asked, and so the answers stay too: no customer is in them, and an address that a
-    model invented is graded as what it is."""
+    model made up must be graded as what it is."""
 
     def __init__(self, store: StudyStore, privacy: PrivacyStore, own: Own) -> None:
         self._store = store

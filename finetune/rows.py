@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from core.control_tokens import without_control_tokens
 from core.protocols import Retriever, Templates
 from core.training import Round
 from core.types import Template, Turn
@@ -66,4 +67,4 @@ def _messages(prompt: Sequence[Turn]) -> list[dict[str, str]]:
 
 
 def _answer(text: str) -> list[dict[str, str]]:
-    return [{"role": "assistant", "content": text}]
+    return [{"role": "assistant", "content": without_control_tokens(text)}]

@@ -31,6 +31,12 @@ max-width: 30rem; padding: 0 1rem; }} a {{ color: inherit; }}</style></head>
 COOKIE = "duodesk_session"
 ACCOUNT = "duodesk_account"  # where the rest of the site finds who is asking, in the scope
 KEYED, KEYED_PREFIX = ("/v1", "/metrics", "/openapi.json"), "/v1/"  # programs come with a key, which the API checks
+# Pages load nothing from other servers and send nothing there, whatever an answer or a document holds: a picture's
+# address would tell its server who reads it, and what an injected instruction had the model write into the address.
+POLICY = (
+    b"default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; object-src 'none'; base-uri 'self'; "
+    b"form-action 'self'; frame-ancestors 'self'"
+)
 LARGEST_EVENT = 8 << 20  # bytes that a page sends for one event
 LARGEST_UPLOAD = 1 << 30
 SESSIONS_KEPT = 10_000
@@ -69,7 +75,7 @@ class Gate:
         elif scope["type"] != "http" or scope["path"] in KEYED or scope["path"].startswith(KEYED_PREFIX):
             await self.app(scope, receive, send)
         else:
-            await self._http(scope, receive, send)
+            await self._http(scope, receive, _with_policy(send))
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, headers = scope["path"], {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
@@ -179,6 +185,16 @@ def cookie(headers: Headers, name: str) -> str:
     except CookieError:
         return ""
     return found.value if found else ""
+
+
+def _with_policy(send: Send) -> Send:
+    async def send_with_policy(message: Scope) -> None:
+        if message["type"] == "http.response.start":
+            headers = [*message.get("headers", ()), (b"content-security-policy", POLICY)]
+            message = {**message, "headers": headers}
+        await send(message)
+
+    return send_with_policy
 
 
 def _same_origin(headers: Headers) -> bool:

@@ -52,9 +52,9 @@ def role_of_address(path: str) -> Role | None:
     rest = path.removeprefix(GRADIO).rstrip("/")
     if rest in ANYBODY | SESSION | EVENTS or rest.startswith(SESSION_PREFIXES):
         return "visitor"
-    if rest.startswith("file="):
-        return "visitor"  # gradio serves nothing but files it has made for a page, under names that hold their hash
-    if rest in ("upload", "upload_progress"):
+    # Uploads and exports lie in one folder for a day, which gradio serves to whoever knows a name: only editors' pages
+    # have either. Given an address of another server instead of a path, gradio would fetch it.
+    if rest in ("upload", "upload_progress") or rest.startswith("file=/"):
         return "editor"
     return None
 

@@ -83,4 +83,8 @@ class ChatTokenizer:
 
     @cached_property
     def _controls(self) -> list[str]:
-        return [token.content for token in self._tokens.get_added_tokens_decoder().values()]
+        """The special tokens, and others of which the chat template makes turns. Some tokenizers also list spaces, line
+        breaks and tags of HTML, which are text."""
+        added = self._tokens.get_added_tokens_decoder().values()
+        controls = [token.content for token in added if token.special or token.content in self._template]
+        return [control for control in controls if control.strip(" \t\r\n▁")]

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from core.control_tokens import without_control_tokens
 from core.errors import JudgeError
 from core.types import Choice, Turn
 
@@ -108,7 +109,7 @@ def prompt(
     blocks = [f"{boundary} {title}\n{text}\n{boundary} END OF {title}" for title, text in texts.items() if text]
     return [
         {"role": "system", "content": INSTRUCTION.format(boundary=boundary)},
-        {"role": "user", "content": "\n\n".join(blocks) + "\n\nWhich answer is better?"},
+        {"role": "user", "content": without_control_tokens("\n\n".join(blocks)) + "\n\nWhich answer is better?"},
     ]
 
 

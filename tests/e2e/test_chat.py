@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 
-from playwright.sync_api import Page, expect
+import pytest
+from playwright.sync_api import Browser, Page, expect
 
-from .conftest import ENDLESS, QUICK, Server
+from core.types import new_id, now
+
+from .conftest import ENDLESS, QUICK, RECORDER, Server
 from .steps import answers, ask, box, chat_id, choose, eventually, folds, on_record, start, visit
 
 # How long the newest answer was in each frame that showed it longer than before.
@@ -210,3 +216,28 @@ def test_a_template_broken_on_disk_keeps_its_last_good_version_and_says_so(page:
     choose(page, "Template", "fragile")
     expect(page.get_by_text("The file on disk is broken")).to_be_visible()
     server.write_template("fragile", ENDLESS.replace("endless", "fragile").replace("1500", "8"))
+
+
+def test_what_an_answer_holds_does_not_run_and_is_asked_of_no_other_server(browser: Browser, server: Server):
+    """An injected order may have a model write anything: also the address of a picture, with what it has read in it."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as elsewhere:
+        elsewhere.setblocking(False)
+        address = f"http://127.0.0.1:{elsewhere.getsockname()[1]}"
+        text = f"""Injected. ![x]({address}/a?order=17)
+<img src="{address}/b" onerror="window.ran = 1"><script>window.ran = 1</script><svg onload="window.ran = 1"></svg>
+<div style="background: url({address}/c)">d</div> <iframe src="{address}/e"></iframe> [a](javascript:window.ran=1)"""
+        with closing(browser.new_context(base_url=server.url)) as context:  # others are watched: nothing may be tried
+            context.add_init_script(RECORDER)
+            page = context.new_page()
+            visit(page)
+            ask(page, "Where is order 17?")
+            [exchange] = server.store.exchanges(chat_id(page))
+            server.store.add_answer(replace(exchange.answers[-1], id=new_id(), text=text, created_at=now()))
+            page.reload()
+            expect(answers(page)).to_contain_text("Injected.")
+            expect(page.locator('img[src*="order=17"]')).to_have_count(1)
+            page.wait_for_timeout(500)
+            assert page.evaluate("window.ran") is None
+            assert page.locator('[data-testid="bot"] [href^="javascript"], [data-testid="bot"] script').count() == 0
+        with pytest.raises(BlockingIOError):
+            elsewhere.accept()

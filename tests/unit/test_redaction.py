@@ -4,6 +4,7 @@ import inspect
 import io
 import logging
 from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -13,8 +14,8 @@ from core.desk import Desk
 from core.errors import DocumentError, UnknownDocument
 from core.protocols import Store
 from core.redaction import OwnContacts, RedactingStore, RedactingStudyStore, redact_logs
-from core.studies import StudyStore
-from core.types import TranscriptFilter, new_id
+from core.studies import Rating, Study, StudyAnswer, StudyArm, StudyPlan, StudyStore, TestQuestion
+from core.types import Answer, Arm, Decoding, TranscriptFilter, Turn, new_id, now
 from tests.conftest import LORA, PROMPT
 
 MAIL, PHONE, IBAN = "ann@example.org", "+31 6 28317745", "NL90 RABO 0316 0530 50"
@@ -89,6 +90,24 @@ def test_votes_thumbs_errors_and_comparisons_are_redacted(desk, backend, store):
     assert not [said for said in (IBAN, PHONE, MAIL) if said in told]
     assert "Call [phone]" in told and "write to [email]" in told
     assert store.privacy.counts() == {"email": 1, "iban": 1, "phone": 1}
+
+
+def test_answers_of_a_study_stay_as_they_are_graded_and_comments_on_them_do_not(redacting, store):
+    arm = Arm("bare", "tiny", "abc123", "friendly", 1, "def456", Decoding())
+    question = TestQuestion("q", "post", None, "plain", "Whom do I call?", None, (), "The shop.")
+    arms = (StudyArm("one", PROMPT), StudyArm("two", PROMPT))
+    plan = StudyPlan("spring", "questions.csv", arms, ("one", "two"), ratings=1)
+    study = Study("study", plan, (question,), {"one": arm, "two": arm})
+    redacting.studies.add(study, [Rating("rating", "study", "q", "one", "two")])
+    said = Answer("answer", "q", arm=arm, text=f"Call {PHONE}.", prompt=(Turn("user", MAIL),), outcome="complete")
+    redacting.studies.add_answer(StudyAnswer("study", "one", said))
+    redacting.studies.add_answer(StudyAnswer("study", "two", replace(said, id="other", text=f"Write to {MAIL}.")))
+    assert [one.answer.text for one in store.studies.answers("study")] == [f"Call {PHONE}.", f"Write to {MAIL}."]
+    assert store.studies.answers("study")[0].answer.prompt == said.prompt
+    rating = redacting.studies.reserve("study", "ann", now() + timedelta(minutes=9))
+    redacting.studies.rate(replace(rating, choice="left", comment=f"{PHONE} is a customer's"))
+    assert store.studies.ratings("study")[0].comment == "[phone] is a customer's"
+    assert store.privacy.counts() == {"phone": 1}
 
 
 def test_a_count_that_is_lost_loses_nothing_else(desk, store, monkeypatch):
