@@ -100,7 +100,7 @@ class Child:
                 break
             block = os.read(self._pipe, 1 << 16)
             if not block:
-                self.code = self.wait()
+                self.wait()
                 break
             heard += self._lines(block)
             if until and any(line["kind"] == until for line in heard):
@@ -114,12 +114,14 @@ class Child:
         heard = []
         while block := os.read(self._pipe, 1 << 16):
             heard += self._lines(block)
-        self.code = self.wait() if self.code is None else self.code
+        self.wait()
         os.close(self._pipe)
         return heard
 
     def wait(self) -> int:
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        if self.code is None:  # a process can be waited for once
+            self.code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self.code
 
     def _lines(self, block: bytes) -> list[dict[str, Any]]:
         *whole, self._rest = (self._rest + block).split(b"\n")
