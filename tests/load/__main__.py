@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -30,6 +31,8 @@ PEOPLE_END_S = 500  # longer than people ever take to finish
 
 
 def main() -> int:
+    # A shell's background job ignores it, and so would the programs started here, which are to end by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     options = _options()
     options.out.mkdir(parents=True, exist_ok=True)
     if (options.out / "data").exists():
