@@ -42,7 +42,7 @@ from app.api.keys_command import add_key_arguments
 from backup.command import add_backup_arguments, add_restore_arguments
 from composition import backup_parts, compose, served_model
 from core.errors import DuodeskError, SettingsError
-from core.ports import free_port
+from core.ports import free_port, in_url
 from core.settings import ROOT, Settings, load_settings
 from core.training import RunKind
 from core.types import ARM_NAMES
@@ -68,7 +68,7 @@ def serve(settings: Settings, _: argparse.Namespace) -> int:
     port = free_port(settings.host, settings.port)
     if port != settings.port:
         print(f"Port {settings.port} is taken; using {port} instead.", flush=True)
-    address = f"http://{settings.host}:{port}"
+    address = f"http://{in_url(settings.host)}:{port}"
     print(f"Duodesk is starting on {address} …", flush=True)
 
     def prepare(door: doorway.Doorway) -> None:

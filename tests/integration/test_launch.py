@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 
@@ -134,13 +133,3 @@ def test_a_mistake_gets_one_sentence_and_no_stack_trace(folder, arguments, envir
     assert done.returncode == 1
     assert says in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_a_taken_port_is_said_and_the_next_one_used():
-    from launch import free_port
-
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        assert port < free_port("127.0.0.1", port) <= port + 49
