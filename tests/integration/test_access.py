@@ -32,7 +32,6 @@ TRAFFIC = {
     "/gradio_api/queue/join",
     "/gradio_api/queue/data",
     "/gradio_api/cancel",
-    "/gradio_api/reset",
     "/gradio_api/heartbeat/{session_hash}",
     "/gradio_api/startup-events",
     "/gradio_api/app_id",
@@ -148,9 +147,8 @@ def test_a_session_of_gradio_belongs_to_who_named_it_first(clients):
     assert clients["visitor"].post("/gradio_api/queue/join", json=message).status_code == 403
     assert clients["visitor"].get("/gradio_api/queue/data?session_hash=mine").status_code == 403
     assert clients["visitor"].get("/gradio_api/heartbeat/mine").status_code == 403
-    for rest in ("cancel", "reset"):
-        body = {"session_hash": "mine", "fn_index": 0, "event_id": "x"}
-        assert clients["visitor"].post(f"/gradio_api/{rest}", json=body).status_code == 403
+    body = {"session_hash": "mine", "fn_index": 0, "event_id": "x"}
+    assert clients["visitor"].post("/gradio_api/cancel", json=body).status_code == 403
 
 
 def test_files_of_the_machine_cannot_be_read(clients):
