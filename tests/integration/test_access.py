@@ -264,7 +264,7 @@ def test_while_the_database_is_gone_everybody_reads_so_in_a_sentence_that_names_
 
     with monkeypatch.context() as broken:
         broken.setattr("store.account_store.SqlAccountStore.session", gone)
-        broken.setattr("store.account_store.SqlLimiter.reached", gone)
+        broken.setattr("store.account_store.SqlLimiter.hit", gone)
         page = clients["owner"].get("/", headers=HTML)
         traffic = clients["owner"].get("/gradio_api/app_id")
         form = clients[""].post("/login", data={"name": "the-owner", "password": PASSWORD})
