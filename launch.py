@@ -217,7 +217,9 @@ def purge(settings: Settings, options: argparse.Namespace) -> int:
     """Removes chats whose last message is older than `keep_days`; their ratings go with them, those of studies stay."""
     if not settings.keep_days:
         raise SettingsError("Chats are kept for ever; say for how long with --keep-days or the setting `keep_days`.")
-    done = compose(settings).forgetting.purge(settings.keep_days, getpass.getuser(), options.studies)
+    parts = compose(settings)
+    studies = parts.studies if options.studies else None
+    done = parts.forgetting.purge(settings.keep_days, getpass.getuser(), studies)
     print(*done.sentences(), sep="\n")
     return 0
 
