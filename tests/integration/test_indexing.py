@@ -1,6 +1,7 @@
 """What indexing asks of the embedding model, how it shows progress, and how searches go on beside it."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +164,19 @@ def test_searches_go_on_with_the_old_state_while_a_long_document_is_brought_in(c
     counted.index([path], search)
     assert seen == [(before, 3)] * 4
     assert counted.version != before
+
+
+def test_two_that_index_at_once_take_turns_and_one_is_told_of_all_the_while(counted, tmp_path):
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        for number in range(5):
+            write_parts(folder / f"{folder.name}-{number}.md", range(number, number + 5))
+    states = []
+    with ThreadPoolExecutor(2) as pool:
+        reports = pool.map(lambda folder: counted.index([folder], lambda *_: states.append(counted.state)), folders)
+        assert [len(report.added) for report in reports] == [5, 5]
+    assert states == [f"indexing {number} of 5" for number in (1, 2, 3, 4, 5)] * 2
+    assert counted.state == "ready"
 
 
 def test_a_broken_document_is_reported_and_neither_others_nor_its_former_passages_are_lost(counted, tmp_path):
