@@ -30,6 +30,7 @@ from __future__ import annotations
 import argparse
 import gc
 import getpass
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -123,6 +124,8 @@ def warm_up(parts: Parts) -> None:
             step()
         except DuodeskError as error:
             print(error, file=sys.stderr, flush=True)
+        except Exception:  # nor must a bug
+            logging.getLogger(__name__).exception("The start goes on after a bug:")
 
 
 def index_knowledge(parts: Parts) -> None:
