@@ -108,6 +108,24 @@ def test_a_long_document_shows_progress_and_goes_on_where_it_was_interrupted(cou
     assert counted.index([path]).unchanged == ["parts.md"]
 
 
+def test_of_a_document_that_was_replaced_with_an_interruption_only_the_new_text_stays(counted, tmp_path, monkeypatch):
+    monkeypatch.setattr(passage_store, "WRITTEN", 1)
+    monkeypatch.setattr(passage_store, "REPORTED", 1)
+    path = tmp_path / "documents" / "parts.md"
+    write_parts(path, range(100, 103))
+    counted.index([path])
+    write_parts(path, [2000, 2001, 5])  # the last one is the shortest, which is written first
+
+    def stop(done, total, source):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        counted.index([path], stop)
+    assert counted.index([path]).replaced == ["parts.md"]
+    [text] = (counted._store.folder / "documents").iterdir()
+    assert text.read_text() == counted.document("parts.md") and "Part 2001" in text.read_text()
+
+
 def test_more_passages_than_are_read_at_once(counted, tmp_path, monkeypatch):
     monkeypatch.setattr(passage_store, "READ", 7)
     write_parts(tmp_path / "documents" / "parts.md", range(21))
