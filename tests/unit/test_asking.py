@@ -63,11 +63,11 @@ def test_closing_gives_up_what_is_under_way_soon(backend):
         return replace(made, pieces=pieces())
 
     backend.draft = endless
-    started = time.monotonic()
     with contextlib.closing(ask_all(backend, asks(4), at_once=2)) as asking:
         assert next(asking) is None, "a sign that answers are under way"
         assert begun.is_set()
-    assert time.monotonic() - started < 1.5
+        closed = time.monotonic()
+    assert time.monotonic() - closed < 10, "these answers would never end"
 
 
 def test_an_answer_that_fails_has_its_error_and_the_others_go_on(backend):
