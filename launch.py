@@ -30,6 +30,7 @@ from __future__ import annotations
 import argparse
 import gc
 import getpass
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -42,7 +43,7 @@ from app.api.keys_command import add_key_arguments
 from backup.command import add_backup_arguments, add_restore_arguments
 from composition import backup_parts, compose, served_model
 from core.errors import DuodeskError, SettingsError
-from core.ports import free_port
+from core.ports import free_port, in_url
 from core.settings import ROOT, Settings, load_settings
 from core.training import RunKind
 from core.types import ARM_NAMES
@@ -68,7 +69,7 @@ def serve(settings: Settings, _: argparse.Namespace) -> int:
     port = free_port(settings.host, settings.port)
     if port != settings.port:
         print(f"Port {settings.port} is taken; using {port} instead.", flush=True)
-    address = f"http://{settings.host}:{port}"
+    address = f"http://{in_url(settings.host)}:{port}"
     print(f"Duodesk is starting on {address} …", flush=True)
 
     def prepare(door: doorway.Doorway) -> None:
@@ -123,6 +124,8 @@ def warm_up(parts: Parts) -> None:
             step()
         except DuodeskError as error:
             print(error, file=sys.stderr, flush=True)
+        except Exception:  # nor must a bug
+            logging.getLogger(__name__).exception("The start goes on after a bug:")
 
 
 def index_knowledge(parts: Parts) -> None:
@@ -217,7 +220,9 @@ def purge(settings: Settings, options: argparse.Namespace) -> int:
     """Removes chats whose last message is older than `keep_days`; their ratings go with them, those of studies stay."""
     if not settings.keep_days:
         raise SettingsError("Chats are kept for ever; say for how long with --keep-days or the setting `keep_days`.")
-    done = compose(settings).forgetting.purge(settings.keep_days, getpass.getuser(), options.studies)
+    parts = compose(settings)
+    studies = parts.studies if options.studies else None
+    done = parts.forgetting.purge(settings.keep_days, getpass.getuser(), studies)
     print(*done.sentences(), sep="\n")
     return 0
 

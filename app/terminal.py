@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 
 from core.comparison import veil
+from core.errors import ExportError
 from core.export import to_csv, to_jsonl
 from core.parts import Parts
 from core.types import ArmSpec, TranscriptFilter
+
+WRITERS = {".jsonl": to_jsonl, ".csv": to_csv}
 
 
 def ask(parts: Parts, options: argparse.Namespace) -> int:
@@ -51,10 +54,16 @@ def index(parts: Parts, options: argparse.Namespace) -> int:
 
 
 def export(parts: Parts, options: argparse.Namespace) -> int:
-    """Writes every exchange to a file, without what is still blind."""
+    """Writes every exchange to a file, without what is still blind. Raises ExportError."""
+    file = Path(options.file)
+    write = WRITERS.get(file.suffix.lower())
+    if write is None:
+        raise ExportError(f"An export is a .jsonl or a .csv, and '{file}' is neither; give it one of these endings.")
     exchanges = [veil(exchange) for exchange in parts.store.search(TranscriptFilter())]
-    write = to_csv if options.file.endswith(".csv") else to_jsonl
-    with Path(options.file).open("w", encoding="utf-8", newline="") as file:
-        file.writelines(write(exchanges))
-    print(f"{len(exchanges)} exchanges written to {options.file}.")
+    try:
+        with file.open("w", encoding="utf-8", newline="") as lines:
+            lines.writelines(write(exchanges))
+    except OSError as error:
+        raise ExportError(f"The export cannot be written to {file}: {error.strerror}; choose another file.") from error
+    print(f"{len(exchanges)} exchanges written to {file}.")
     return 0

@@ -194,7 +194,7 @@ def _vote(exchange: Exchange, vote: Vote) -> str:
 
 
 def _rater(rater: str) -> str:
-    """Enough to tell raters apart, too little to act in their name: the whole identifier is their cookie."""
+    """Enough to tell raters apart, too little to find all of theirs: the start of a name or a digest."""
     return f"rater {rater[:6]}"
 
 

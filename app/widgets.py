@@ -37,12 +37,12 @@ ARM_LABELS: dict[ArmName, str] = {
 
 def owner(request: Any) -> str:
     """Who is asking: the account, or else a digest of this browser's cookie, so that records and exports do not hold
-    the cookie itself."""
+    the cookie itself. Of a browser that keeps no cookies each opened page is somebody else."""
     account = account_of(request)
     if account:
         return str(account.name)
-    cookie = str(request.cookies.get(OWNER_COOKIE, ""))
-    return hashlib.sha256(cookie.encode()).hexdigest()[:16] if cookie else "unknown"
+    own = str(request.cookies.get(OWNER_COOKIE) or request.session_hash)
+    return hashlib.sha256(own.encode()).hexdigest()[:16]
 
 
 def account_of(request: gr.Request) -> Account | None:

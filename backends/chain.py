@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from backends.endings import ended
 from core.errors import ModelNotFound, PromptTooLong, UnknownArm
 from core.protocols import Retriever, Templates
+from core.search_text import search_text
 from core.types import ARM_NAMES, Arm, ArmSpec, Decoding, Draft, Passage, Piece, Question, Template, Turn
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ class Chain:
             index_version=self.retriever.version if spec.uses_retrieval else None,
             engine=models.runs_on(adapter),
         )
-        found = self.retriever.search(search_text(question), template.depth) if spec.uses_retrieval else []
+        wanted = search_text(question.text, question.history)
+        found = self.retriever.search(wanted, template.depth) if spec.uses_retrieval else []
         model = models.chat_model(adapter, decoding)
         prompt, passages = self._fit(models.name, model, template, question, found)
         return Draft(arm, prompt, passages, ended(_pieces(model, prompt), decoding))
@@ -103,12 +105,6 @@ class Chain:
 
 def _adapters(models: ChatModels) -> str:
     return ", ".join(models.adapters()) or "none yet, train one first"
-
-
-def search_text(question: Question) -> str:
-    """What to look for: the question with the customer's last message before it, which a follow-up leans on."""
-    before = [turn.text for turn in question.history if turn.role == "user"][-1:]
-    return "\n".join([*before, question.text])
 
 
 def _pieces(model: BaseChatModel, prompt: tuple[Turn, ...]) -> Generator[Piece, None, None]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 COLLECTION = "passages"
 STAMP = "stamp"
-CONNECT_S, ANSWER_S = 2.0, 30.0
+CONNECT_S, HEARTBEAT_S, ANSWER_S = 2.0, 5.0, 30.0
 PAUSE_S = 1.0  # for which a server that failed is not asked again: a dead one must not cost every visitor CONNECT_S
 
 
@@ -139,11 +139,19 @@ class ServerPlace:
                 port = address.port or (443 if secure else 80)
                 settings = chromadb.Settings(anonymized_telemetry=False)
                 try:
+                    self._check_answering()
                     self._client = chromadb.HttpClient(str(address.hostname), port, ssl=secure, settings=settings)
                 except Exception as error:
                     raise self.failed(error) from error
                 _limit_waiting(self._client)
             return self._client
+
+    def _check_answering(self) -> None:
+        """Making Chroma's client asks the server, without any limit. Raises httpx.TransportError."""
+        import httpx
+
+        timeout = httpx.Timeout(HEARTBEAT_S, connect=CONNECT_S)
+        httpx.get(f"{self.url.rstrip('/')}/api/v2/heartbeat", timeout=timeout)
 
     def failed(self, error: Exception) -> DocumentError:
         import httpx

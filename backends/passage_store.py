@@ -177,8 +177,7 @@ class PassageStore:
             self._known.update((_digest(text), p.id) for text, p in zip(texts, batch, strict=True))
         if old:
             self._delete(old.passage_ids - {p.id for p in passages})
-            if old.content != content:
-                self._text_path(source, old.content).unlink(missing_ok=True)
+        self._drop_texts(source, but=path)
 
     def move(self, file: StoredFile, root: str) -> None:
         """Notes that an unchanged file is now found in another folder."""
@@ -189,7 +188,7 @@ class PassageStore:
 
     def remove(self, file: StoredFile) -> None:
         self._delete(file.passage_ids)
-        self._text_path(file.source, file.content).unlink(missing_ok=True)
+        self._drop_texts(file.source)
 
     def text(self, file: StoredFile) -> str:
         """The converted text of a document. Raises FileNotFoundError."""
@@ -217,8 +216,16 @@ class PassageStore:
         return self._given
 
     def _text_path(self, source: str, content: str) -> Path:
+        """`content` may be '*', for a pattern."""
         name = hashlib.sha256(source.encode()).hexdigest()[:16]
         return self.folder / "documents" / f"{name}-{content}.md"
+
+    def _drop_texts(self, source: str, but: Path | None = None) -> None:
+        """All of a document's texts; one that was replaced with interruptions has left several."""
+        pattern = self._text_path(source, "*")
+        for path in pattern.parent.glob(pattern.name):
+            if path != but:
+                path.unlink(missing_ok=True)
 
     def _fresh(self) -> Chroma:
         """The collection, opened anew when another process has written, see `Place.connect`. Readers and `writing` hold
@@ -269,11 +276,11 @@ def _digest(text: str) -> bytes:
 
 
 def _stored_file(source: str, rows: Sequence[tuple[str, dict[str, Any]]]) -> StoredFile:
-    newest = rows[-1][1]
+    last = rows[-1][1]  # of one whose replacement was interrupted it may be old or new
     return StoredFile(
         source=source,
-        root=newest["root"],
-        content=newest["content"],
+        root=last["root"],
+        content=last["content"],
         passage_ids=frozenset(identity for identity, _ in rows),
-        complete=len({meta["content"] for _, meta in rows}) == 1 and len(rows) == newest["count"],
+        complete=len({meta["content"] for _, meta in rows}) == 1 and len(rows) == last["count"],
     )

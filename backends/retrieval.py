@@ -62,6 +62,7 @@ class HybridRetriever:
         self._store = PassageStore(folder, place_of(folder, url), embedding)
         self._loading = threading.Lock()
         self._snapshot: _Snapshot | None = None
+        self._indexing = threading.Lock()
         self._writing = False
         self._progress: _Progress | None = None
 
@@ -122,16 +123,17 @@ class HybridRetriever:
         paths = [Path(path) for path in paths]
         files = find_files(paths)
         roots = {str(path.resolve()) for path in paths if path.is_dir()}
-        self._progress = _Progress(len(files), progress)
-        try:
-            with self._store.writing() as stored, Conversion() as conversion:
-                self._load(stored)
-                self._writing = True
-                report = self._bring_in(files, roots, stored.files, conversion)
-            self._load()
-        finally:
-            self._writing = False
-            self._progress = None
+        with self._indexing:
+            self._progress = _Progress(len(files), progress)
+            try:
+                with self._store.writing() as stored, Conversion() as conversion:
+                    self._load(stored)
+                    self._writing = True
+                    report = self._bring_in(files, roots, stored.files, conversion)
+                self._load()
+            finally:
+                self._writing = False
+                self._progress = None
         return report
 
     def _bring_in(

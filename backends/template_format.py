@@ -12,6 +12,7 @@ from string import Formatter
 from typing import Any
 
 from core.errors import InvalidTemplate
+from core.settings import shown
 from core.types import Decoding, Template, Turn
 
 KEYS = ("name", "purpose", "depth", "decoding", "messages")
@@ -22,6 +23,7 @@ HISTORY = Turn("user", "{history}")  # a message of this variable alone: the pas
 NAME = re.compile(r"[a-z0-9-]{1,64}")
 MAX_CHARS = 100_000
 MAX_DEPTH = 20
+SHOWN = 40  # characters of a wrong value in a sentence
 DECODING_RANGES = {  # inclusive
     "max_new_tokens": (1, 2048),
     "temperature": (0.0, 2.0),
@@ -44,7 +46,7 @@ def parse_template(name: str, text: str, version: int) -> Template:
         raise InvalidTemplate(f"{where} lacks `{missing[0]}`; add it.")
     if raw["name"] != name:
         raise InvalidTemplate(
-            f"{where} says `name: {_short(raw['name'])}`; write `name: {name}`, as its file is named."
+            f"{where} says `name: {shown(raw['name'], SHOWN)}`; write `name: {name}`, as its file is named."
         )
     purpose = raw.get("purpose", "")
     if not isinstance(purpose, str):
@@ -161,18 +163,18 @@ def _number(where: str, name: str, value: Any, low: float, high: float) -> float
         wanted = "a whole number" if whole else "a number"
         raise InvalidTemplate(f"{where}: `{name}` must be {wanted}, but is {_kind(value)}.")
     if not low <= value <= high:
-        raise InvalidTemplate(f"{where}: `{name}` must be between {low} and {high}, but is {_short(value)}.")
+        raise InvalidTemplate(f"{where}: `{name}` must be between {low} and {high}, but is {shown(value, SHOWN)}.")
     return value if whole else float(value)
 
 
 def _only_known(where: str, what: str, found: Iterable[Any], allowed: tuple[str, ...], form: str = "`%s`") -> None:
     for name in found:
         if name not in allowed:
-            shown = _short(name)
-            near = difflib.get_close_matches(shown, allowed, n=1)
+            given = shown(name, SHOWN)
+            near = difflib.get_close_matches(given, allowed, n=1)
             hint = f"did you mean {form % near[0]}? " if near else ""
             listed = ", ".join(form % known for known in allowed)
-            raise InvalidTemplate(f"{where} has an unknown {what} {form % shown}; {hint}allowed are {listed}.")
+            raise InvalidTemplate(f"{where} has an unknown {what} {form % given}; {hint}allowed are {listed}.")
 
 
 def _kind(value: Any) -> str:
@@ -181,16 +183,7 @@ def _kind(value: Any) -> str:
         return "empty"
     if isinstance(value, (list, Mapping)):
         return "a list" if isinstance(value, list) else "a group of keys"
-    return f"the {'text' if isinstance(value, str) else 'value'} {_short(value)!r}"
-
-
-def _short(value: Any) -> str:
-    """A value on one line, as far as a sentence has room for it; Python shows no numbers of thousands of digits."""
-    try:
-        text = str(value)
-    except ValueError:
-        return "a number of thousands of digits"
-    return (text if text.isprintable() else repr(text))[:40]
+    return f"the {'text' if isinstance(value, str) else 'value'} {shown(value, SHOWN)!r}"
 
 
 def _meaning_hash(messages: tuple[Turn, ...], depth: int, decoding: Decoding) -> str:

@@ -68,8 +68,8 @@ class Limiter(Protocol):
         """Counts once more; False when that is beyond the limit."""
         ...
 
-    def reached(self, limit: str, key: str) -> bool:
-        """Whether one more would be beyond the limit."""
+    def take_back(self, limit: str, key: str) -> None:
+        """What was counted last does not count after all."""
         ...
 
     def wait(self, limit: str, key: str) -> int:
@@ -101,14 +101,15 @@ class Accounts:
         Nothing tells whether the name or the password is wrong, neither the words nor the time it takes. After TRIES an
         account is locked for a while even with the right password, so that nobody can guess on.
         """
-        if self.limiter.reached(TRIES, name) or self.limiter.reached(TRIES_OF_ADDRESS, address):
+        # Counted before the password is looked at, so that no number of tries at once gets more than the limit. An
+        # address that is refused locks no more accounts.
+        if not (self.limiter.hit(TRIES_OF_ADDRESS, address) and self.limiter.hit(TRIES, name)):
             raise SignInError("There were too many wrong passwords; wait a quarter of an hour and try again.")
         account = self.store.account(name)
         if not _matches(account.password_hash if account else _dummy_hash(), password) or account is None:
-            self.limiter.hit(TRIES, name)
-            self.limiter.hit(TRIES_OF_ADDRESS, address)
             raise SignInError("The name or the password is wrong; try again.")
         self.limiter.clear(TRIES, name)
+        self.limiter.take_back(TRIES_OF_ADDRESS, address)
         token = secrets.token_urlsafe(32)
         self.store.open_session(_digest(token), account.name, now() + timedelta(hours=SESSION_HOURS))
         return token

@@ -96,6 +96,10 @@ class UnknownVisitor(StoreError):
     """Nobody has asked or rated anything under this name."""
 
 
+class ExportError(DuodeskError):
+    """What is on record cannot be written to this file."""
+
+
 class ApiKeyError(DuodeskError):
     """An API key cannot be made or revoked as asked."""
 

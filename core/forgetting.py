@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from core.derived_files import Traces, remove_lines
 from core.errors import UnknownVisitor
 from core.privacy import AuditLine, Whose
 from core.protocols import Retriever, Store
+from core.studies import Studies
 from core.training import Training
 from core.types import Exchange, TranscriptFilter, now
 
@@ -75,10 +76,11 @@ class Forgetting:
             )
         return self._remove(Whose(visitor=name), who, "a visitor")
 
-    def purge(self, days: int, who: str, studies: bool = False) -> Forgotten:
-        """Removes chats whose last message is older than so many days; with `studies` also ended studies that old."""
+    def purge(self, days: int, who: str, studies: Studies | None = None) -> Forgotten:
+        """Removes chats whose last message is older than so many days, and those of the `studies` that are as old and
+        that nobody runs now."""
         before = now() - timedelta(days=days)
-        removed = self._remove_studies(days) if studies else 0
+        removed = _remove_old(studies, before) if studies else 0
         return self._remove(Whose(before=before), who, f"older than {days} days", {"studies": removed})
 
     def _remove(self, whose: Whose, who: str, what: str, also: Mapping[str, int] | None = None) -> Forgotten:
@@ -104,10 +106,9 @@ class Forgetting:
         sources = (source for source, _ in self.retriever.documents())
         return tuple(source for source in sources if traces.in_text(self.retriever.document(source)))
 
-    def _remove_studies(self, days: int) -> int:
-        studies = self.store.studies
-        before = now() - timedelta(days=days)
-        old = [one for one in studies.studies() if one.created_at < before and one.status != "running"]
-        for study in old:
-            studies.remove(study.id)
-        return len(old)
+
+def _remove_old(studies: Studies, before: datetime) -> int:
+    old = [view.study for view in studies.views() if view.study.created_at < before and view.study.status != "running"]
+    for study in old:
+        studies.remove(study.id)
+    return len(old)

@@ -1,4 +1,4 @@
-"""Everything that runs, as one record: built by launch.py's `compose`, handed to whoever needs it."""
+"""Everything that runs, as one record: built by composition.py's `compose`, handed to whoever needs it."""
 
 from __future__ import annotations
 

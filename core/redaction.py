@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -38,6 +39,7 @@ from core.types import (
 
 log = logging.getLogger(__name__)
 
+LOOK_S = 5.0  # that a look at the documents may hold up what is written; then those known before count
 LOOKED_THROUGH = 1_000_000  # characters of each document for the company's own contacts; a million take seconds
 
 Own = Callable[[], Collection[str]]
@@ -46,23 +48,34 @@ Own = Callable[[], Collection[str]]
 class OwnContacts:
     """The contacts that the indexed documents name: the company's own, which are nobody's personal data.
 
-    Called before everything that is written: it looks only at documents that are new since the last call.
+    Called before everything that is written: it looks only at documents that are new since the last call. An index that
+    does not answer holds up nobody for longer than LOOK_S: the look goes on behind, and one is enough for all callers.
     """
 
     def __init__(self, retriever: Retriever) -> None:
         self._retriever = retriever
         self._lock = threading.Lock()
+        self._look: threading.Thread | None = None
+        self._wait_until = 0.0
         self._version = ""
         self._by_text: dict[int, frozenset[str]] = {}
         self._all: frozenset[str] = frozenset()
 
     def __call__(self) -> frozenset[str]:
         with self._lock:
-            try:
-                self._read()
-            except DuodeskError as error:  # an index that cannot be opened must not keep a question from being stored
-                log.warning("the company's own contacts are not known: %s", error)
-            return self._all
+            if self._look is None or not self._look.is_alive():
+                self._look = threading.Thread(target=self._try_to_read, daemon=True)
+                self._look.start()
+                self._wait_until = time.monotonic() + LOOK_S
+            look, wait_until = self._look, self._wait_until
+        look.join(max(0.0, wait_until - time.monotonic()))
+        return self._all
+
+    def _try_to_read(self) -> None:
+        try:
+            self._read()
+        except DuodeskError as error:  # an index that cannot be opened must not keep a question from being stored
+            log.warning("the company's own contacts are not known: %s", error)
 
     def _read(self) -> None:
         version = self._retriever.version

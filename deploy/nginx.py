@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 from core.errors import DeploymentError
+from core.ports import in_url
 from deploy.plan import Plan
 from deploy.program import Program, listens
 
@@ -40,7 +41,6 @@ def nginx(plan: Plan) -> Program:
 
 
 def configuration(plan: Plan, folder: Path) -> str:
-    host = f"[{plan.settings.host}]" if ":" in plan.settings.host else plan.settings.host
     certificate = (
         f"ssl_certificate {plan.certificate};\n        ssl_certificate_key {plan.certificate_key};"
         if plan.certificate
@@ -51,7 +51,7 @@ def configuration(plan: Plan, folder: Path) -> str:
         "user": _user_line(),
         "folder": str(folder),
         "servers": "\n        ".join(servers),
-        "listen": f"{host}:{plan.settings.port}{' ssl' if plan.certificate else ''}",
+        "listen": f"{in_url(plan.settings.host)}:{plan.settings.port}{' ssl' if plan.certificate else ''}",
         "certificate": certificate,
     }
     text = TEMPLATE.read_text(encoding="utf-8")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from core.errors import SettingsError
+from core.ports import in_url
 from core.servers import Server, load_servers
 from core.settings import Settings
 
@@ -58,7 +59,7 @@ class Plan:
 
     @property
     def address(self) -> str:
-        return f"{'https' if self.certificate else 'http'}://{self.settings.host}:{self.settings.port}"
+        return f"{'https' if self.certificate else 'http'}://{in_url(self.settings.host)}:{self.settings.port}"
 
     @property
     def own_postgres(self) -> bool:

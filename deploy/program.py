@@ -16,6 +16,7 @@ from core.errors import DeploymentError
 
 GRACE_S = 15.0
 TAIL = 12  # lines of a log that are shown when its process fails
+ALL_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 DIES_WITH_PARENT = 1  # Linux: PR_SET_PDEATHSIG
 
 
@@ -97,9 +98,12 @@ def wait_for(programs: Sequence[Program], patience_s: float) -> None:
 
 
 def listens(host: str, port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1" if host in ("0.0.0.0", "localhost") else host, port)) == 0
+    """Whether something does; on an address that stands for all of them, it is asked on loopback."""
+    try:
+        socket.create_connection((ALL_ADDRESSES.get(host, host), port), timeout=1).close()
+        return True
+    except OSError:
+        return False
 
 
 def answers(port: int, path: str) -> bool:

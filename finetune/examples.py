@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from backends.engine.model import LocalModel
 from core.errors import TrainingError
+from core.json_lines import read_json_lines
 from core.personal_data import redact
 from core.protocols import Retriever, Store, Templates
 from core.training import DataReport, Plan, Progress, Round
@@ -20,6 +20,7 @@ from finetune.data.near_duplicates import matches
 from finetune.data.report import check_trainable, prepare
 from finetune.preferences import Rated, judgements, preferences, rated_exchanges
 from finetune.rows import preference_row, round_row, training_rows
+from finetune.run_folder import RunFolder
 from finetune.train import GENERAL, OLD, TRAIN, VALIDATION
 
 ROUNDS, PROBES, REPORT = "rounds.jsonl", "probes.jsonl", "report.jsonl"
@@ -123,12 +124,12 @@ class Examples:
         return len(matches(list(questions), trained))
 
     def _rounds_of(self, adapter: str) -> Rows:
-        """The rounds of the run that made an adapter, [] when they are not kept here. Raises UnknownAdapter."""
+        """The rounds of the run that made an adapter, [] when they are not kept here.
+
+        Raises UnknownAdapter, TrainingError.
+        """
         run = str(self.model.adapter_folder.card(adapter).get("run") or "")
-        file = self.runs / run / ROUNDS
-        if not run or Path(run).name != run or not file.exists():
-            return []
-        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        return RunFolder(self.runs / run).rows(ROUNDS) if run and Path(run).name == run else []
 
     def _check(self, plan: Plan, progress: Progress | None) -> Checked:
         rated: dict[int, Rated] = {}
@@ -212,8 +213,7 @@ class Examples:
         return replayed, old
 
     def _general(self, template: Template) -> Rows:
-        lines = GENERAL_SUPPORT.read_text(encoding="utf-8").splitlines()
-        pairs = [Round(row["question"], row["answer"]) for row in map(json.loads, lines)]
+        pairs = [Round(row["question"], row["answer"]) for row in read_json_lines(GENERAL_SUPPORT)]
         return [round_row(one, self._prompt(one, template)) for one in pairs]
 
     def _probes(self, validation: Sequence[Round], template: Template) -> Rows:

@@ -131,6 +131,7 @@ class LocalTraining:
     def _spawn(self, run: RunFolder) -> None:
         """Starts the run's process and returns once it has begun. Raises TrainingError when it does not."""
         (run.folder / "stop").unlink(missing_ok=True)
+        said_before = _last_said(run)
         with (run.folder / "output.txt").open("ab") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", MODULE, str(run.folder.resolve())],
@@ -142,15 +143,11 @@ class LocalTraining:
             )
         self._processes[run.id] = process  # kept, so that it is waited for when it ends
         deadline = time.monotonic() + STARTING_S
-        while time.monotonic() < deadline:
-            if run.alive() or process.poll() is not None:
-                break
+        while _last_said(run) == said_before and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
-        if not (run.folder / STATE).exists() and process.poll() is not None:
+        if process.poll() is not None and _last_said(run) == said_before:
             said = (run.folder / "output.txt").read_text(encoding="utf-8", errors="replace").strip()
             raise TrainingError(f"The training process did not start: {said.splitlines()[-1] if said else 'no output'}")
-        while not (run.folder / STATE).exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
 
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
@@ -189,3 +186,9 @@ class LocalTraining:
     def _check_name(self, plan: Plan) -> None:
         if plan.kind == "train":
             self.model.adapter_folder.check_new_name(plan.adapter)
+
+
+def _last_said(run: RunFolder) -> int | None:
+    """When a process of the run last said where it is, None before the first time."""
+    state = run.folder / STATE
+    return state.stat().st_mtime_ns if state.exists() else None

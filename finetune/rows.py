@@ -8,6 +8,7 @@ from typing import Any
 
 from core.control_tokens import without_control_tokens
 from core.protocols import Retriever, Templates
+from core.search_text import search_text
 from core.training import Round
 from core.types import Template, Turn
 from finetune.preferences import Rated
@@ -32,7 +33,7 @@ def training_rows(
     rows = [round_row(one, templates.render(template, one.question, one.history, (), company)) for one in rounds]
     for one in rounds:
         if drawn.random() < passages_share:
-            found = retriever.search(one.question, template.depth)
+            found = retriever.search(search_text(one.question, one.history), template.depth)
             rows.append(round_row(one, templates.render(template, one.question, one.history, found, company)))
     return rows
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from filelock import FileLock, Timeout
 
 from core.errors import TrainingError
+from core.json_lines import read_json_lines
 from core.locking import is_held
 from core.training import Columns, DataChoices, Plan, Recipe, Run, RunStatus
 from core.types import new_id
@@ -94,15 +95,14 @@ class RunFolder:
         (self.folder / name).write_text(text, encoding="utf-8")
 
     def rows(self, name: str) -> list[dict[str, Any]]:
-        """The rows of a JSON lines file, [] when there is none. A last line that was cut off is left out."""
-        file = self.folder / name
-        rows = []
-        for line in file.read_text(encoding="utf-8").splitlines() if file.exists() else []:
-            try:
-                rows.append(json.loads(line))
-            except ValueError:
-                break
-        return rows
+        """The rows of a JSON lines file, [] when there is none. A last line that was cut off is left out.
+
+        Raises TrainingError for any other line that cannot be read.
+        """
+        try:
+            return list(read_json_lines(self.folder / name))
+        except (OSError, ValueError) as error:
+            raise TrainingError(f"The run '{self.id}' cannot be read ({self.folder / name}: {error}).") from error
 
     def append(self, name: str, row: Mapping[str, Any]) -> None:
         with (self.folder / name).open("a", encoding="utf-8") as file:

@@ -93,8 +93,8 @@ class SqlLimiter:
     def hit(self, limit: str, key: str) -> bool:
         return self._limiter.hit(_parsed(limit), key)
 
-    def reached(self, limit: str, key: str) -> bool:
-        return not self._limiter.test(_parsed(limit), key)
+    def take_back(self, limit: str, key: str) -> None:
+        self._limiter.hit(_parsed(limit), key, cost=-1)
 
     def wait(self, limit: str, key: str) -> int:
         return max(1, math.ceil(self._limiter.get_window_stats(_parsed(limit), key).reset_time - time.time()))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from core.errors import StudyError
+from core.json_lines import drop_cut_off_line, read_json_lines
 from core.protocols import Backend
 from core.types import Answer, Arm, ArmSpec, Passage, Question, Turn, new_id
 from study.asking import Ask, ask_all
@@ -26,26 +28,39 @@ def ask_into_file(
 
     Only answers made by exactly the present arms to exactly these words count: a new adapter, model, template or
     index is asked anew. Those that failed are not kept: a rerun asks them again. Raises DuodeskError when an arm
-    cannot answer at all.
+    cannot answer at all, and StudyError when the file cannot be read or written.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
+    with _as_study_error(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.open("a").close()  # whether it can be written is told before anything is asked
+        drop_cut_off_line(out)
     arms: dict[str, Arm] = {spec.name: backend.draft(questions[0], spec).arm for spec in specs}  # nothing is generated
     done = _read(out, questions, arms)
     todo = [Ask(spec.name, spec, one) for one in questions for spec in specs if (one.id, spec.name) not in done]
     started, before, total = time.perf_counter(), len(done), len(questions) * len(specs)
-    cut_off = out.exists() and out.read_bytes()[-1:] not in (b"", b"\n")
-    with out.open("a", encoding="utf-8") as file, contextlib.closing(ask_all(backend, todo, at_once)) as asking:
-        file.write("\n" if cut_off else "")  # of a line that was cut off
+    with contextlib.closing(ask_all(backend, todo, at_once)) as asking:
         for task, answer in filter(None, asking):
             done[task.question.id, task.arm] = answer
             if answer.error:
                 continue
-            file.write(json.dumps(_row(task, answer), ensure_ascii=False) + "\n")
-            file.flush()
+            _append(out, _row(task, answer))
             if len(done) % 20 == 0 or len(done) == total:
                 speed = (len(done) - before) / (time.perf_counter() - started)
                 print(f"{len(done)}/{total} answers, {speed:.1f} a second", flush=True)
     return done
+
+
+def _append(out: Path, row: Mapping[str, Any]) -> None:
+    with _as_study_error(out), out.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+@contextlib.contextmanager
+def _as_study_error(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise StudyError(f"The answers cannot be kept in {out} ({error}); mend or remove it.") from error
 
 
 def _row(task: Ask, answer: Answer) -> dict[str, Any]:
@@ -63,15 +78,13 @@ def _row(task: Ask, answer: Answer) -> dict[str, Any]:
 
 
 def _read(out: Path, questions: Sequence[Question], arms: Mapping[str, Arm]) -> Answers:
-    """What an earlier run answered; a line that ends in the middle was cut off and does not count."""
+    """What an earlier run answered."""
     known = {(question.id, question.text, question.history): question for question in questions}
     identities = {name: json.loads(json.dumps(asdict(arm))) for name, arm in arms.items()}  # as a line holds them
     done: Answers = {}
-    for line in out.read_text(encoding="utf-8").splitlines() if out.exists() else []:
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
+    with _as_study_error(out):
+        rows = list(read_json_lines(out))
+    for row in rows:
         history = tuple(Turn(**turn) for turn in row.get("history", ()))
         question = known.get((row["question"], row.get("asked"), history))
         if question and row["arm"] in arms and row.get("identity") == identities[row["arm"]]:

@@ -233,7 +233,7 @@ def add_limit(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_name(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME|ID", help="the study's name, or the beginning of its id")
+    parser.add_argument("name", metavar="NAME|ID", help="the study's name, or the first 6 or more characters of its id")
 
 
 def _plan(parts: Parts, options: argparse.Namespace, name: str) -> StudyPlan:

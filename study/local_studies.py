@@ -28,6 +28,7 @@ from core.studies import (
 from core.training import Adapters, Training
 from core.types import new_id
 from study.check_plan import check_numbers, check_plan, check_questions
+from study.find_by_name import find_by_name
 from study.guards import changes, check_different, check_leaks, identities, leaks
 from study.planning import planning
 from study.questions import look, read_questions, spread
@@ -208,13 +209,7 @@ def chosen_questions(plan: StudyPlan) -> list[TestQuestion]:
 
 def find_study(store: StudyStore, wanted: str) -> Study:
     """The one study by this name, or whose identifier begins so. Raises StudyError."""
-    studies = store.studies()
-    found = [one for one in studies if one.plan.name == wanted] or [one for one in studies if one.id.startswith(wanted)]
-    if len(found) != 1:
-        there = ", ".join(f"'{study.plan.name}'" for study in studies) or "none yet"
-        problem = "is more than one study" if found else "is no study"
-        raise StudyError(f"'{wanted}' {problem}; the studies are: {there}.")
-    return found[0]
+    return find_by_name(wanted, store.studies(), "study", "studies", StudyError)
 
 
 def study_with(store: StudyStore, adapter: str) -> str:

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from core.parts import Parts
-from core.settings import ROOT
 from core.types import ARM_NAMES, ArmSpec
 from study.command import add_limit
 
@@ -17,8 +16,7 @@ def add_score_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--test", required=True, metavar="FILE", help="a .csv or .jsonl of questions and answers")
     parser.add_argument("--arms", nargs="+", choices=ARM_NAMES, default=["bare", "lora"])
     add_limit(parser)
-    out = str(ROOT / "data/score.jsonl")
-    parser.add_argument("--out", default=out, metavar="FILE", help="where answers go")
+    parser.add_argument("--out", metavar="FILE", help="where answers go (default: score.jsonl in the data folder)")
 
 
 def run_score(parts: Parts, options: argparse.Namespace) -> int:
@@ -29,8 +27,9 @@ def run_score(parts: Parts, options: argparse.Namespace) -> int:
 
     parts.adapters.card(options.name)  # an unknown adapter is told before anything is asked
     settings, test = parts.settings, Path(options.test)
+    out = Path(options.out) if options.out else settings.path("data") / "score.jsonl"
     specs = [ArmSpec(name, settings.template, options.name) for name in options.arms]
-    scores = score_arms(parts.desk.backend, test, specs, parts.embed, Path(options.out), options.limit, settings.slots)
+    scores = score_arms(parts.desk.backend, test, specs, parts.embed, out, options.limit, settings.slots)
     print_scores(scores)
     questions = [one.question for one in read_questions(test)]
     seen, warning = learnt(options.name, questions, parts.training, parts.adapters)

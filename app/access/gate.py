@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from app.access.rules import BODIES, EVENTS, GRADIO, PAGES, SESSION_PREFIXES, is_open, role_of_address, role_of_page
 from core.accounts import Account, Accounts, Role, may
@@ -44,7 +44,7 @@ SESSION_NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)  # gradio's pages make some
 EVENTS_PER_MINUTE = "600 per minute"  # of one account: a person at a page stays far below
 
 Headers = dict[bytes, str]
-Query = dict[str, list[str]]
+Query = dict[str, str]
 
 
 class Refused(Exception):
@@ -97,15 +97,9 @@ class Gate:
             await _ask_to_sign_in(scope, headers, send)
             return
         scope[ACCOUNT] = account
-        query = parse_qs(scope["query_string"].decode("latin-1"))
-        needed = role_of_page(path, next(iter(query.get("page", ())), None)) or role_of_address(path)
-        if needed is None or "deep_link" in query:
-            await _refuse(send, 404, "There is no such page.", headers)
-            return
-        if not self._may(account, needed):
-            await _refuse(send, 403, "Your account may not open this; ask an owner for another role.", headers)
-            return
         try:
+            query = _query(scope)
+            self._check_address(path, query, account)
             receive = await self._traffic(path, query, account, headers, receive)
         except Refused as refused:
             await _refuse(send, refused.status, str(refused), headers)
@@ -130,12 +124,19 @@ class Gate:
     def _may(self, account: Account | None, needed: Role) -> bool:
         return account is None or may(account.role, needed)  # None gets here only where there are no accounts
 
+    def _check_address(self, path: str, query: Query, account: Account | None) -> None:
+        needed = role_of_page(path, query.get("page")) or role_of_address(path)
+        if needed is None or "deep_link" in query:
+            raise Refused(404, "There is no such page.")
+        if not self._may(account, needed):
+            raise Refused(403, "Your account may not open this; ask an owner for another role.")
+
     async def _traffic(
         self, path: str, query: Query, account: Account | None, headers: Headers, receive: Receive
     ) -> Receive:
         """Checks the pages' own traffic, and returns how the rest of the site reads its body. Raises Refused."""
         rest = path.removeprefix(GRADIO).rstrip("/") if path.startswith(GRADIO) else ""
-        session = next(iter(query.get("session_hash", ())), "")
+        session = query.get("session_hash", "")
         if rest.startswith(SESSION_PREFIXES):
             session = rest.split("/", 1)[1]
         if rest == "upload" and int(headers.get(b"content-length") or 0) > LARGEST_UPLOAD:
@@ -195,6 +196,15 @@ def _with_policy(send: Send) -> Send:
         await send(message)
 
     return send_with_policy
+
+
+def _query(scope: Scope) -> Query:
+    """Raises Refused when something is named twice: of two values the rest of the site might take the other one."""
+    pairs = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    query = dict(pairs)
+    if len(query) < len(pairs):
+        raise Refused(400, "This address names something twice.")
+    return query
 
 
 def _same_origin(headers: Headers) -> bool:

@@ -32,8 +32,8 @@ OPEN = {
 }
 # The pages' own traffic. What an event does is asked of its page, see Gate; the session is the browser's own.
 EVENTS = {"queue/join"}
-SESSION = {"queue/data", "cancel", "reset"}
-BODIES = {"queue/join", "cancel", "reset"}  # those that name the session in their body
+SESSION = {"queue/data", "cancel"}
+BODIES = {"queue/join", "cancel"}  # those that name the session in their body
 SESSION_PREFIXES = ("heartbeat/",)
 ANYBODY = {"startup-events", "app_id", "user", "login_check"}
 

@@ -110,7 +110,7 @@ def wrong_field(errors: Sequence[Mapping[str, Any]]) -> ApiError:
             return ApiError(400, said, param, "missing_parameter")
         case "extra_forbidden" | "none_required":
             return ApiError(400, f"`{param}` is not supported; leave it out.", param, "unsupported_parameter")
-        case "literal_error" | "less_than_equal" | "greater_than_equal" if param in ("n", "logprobs"):
+        case "literal_error" if param in ("n", "logprobs"):
             return ApiError(400, f"`{param}` can only be {error['ctx']['expected']}.", param, "unsupported_value")
         case "too_short":
             return ApiError(400, f"`{param}` is empty; ask something.", param, "invalid_value")

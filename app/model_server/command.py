@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 
 from core.errors import PortTaken, SettingsError
-from core.ports import free_port
+from core.ports import free_port, in_url
 from core.serving import ServedModel
 from core.settings import LOOPBACK, Settings
 
@@ -30,7 +30,7 @@ def run(model: ServedModel, settings: Settings, environ: Mapping[str, str] = os.
     print("The model is loading …", flush=True)
     model.load()
     print(
-        f"The model server is ready: http://{settings.host}:{settings.port}/v1, model '{model.name}' "
+        f"The model server is ready: http://{in_url(settings.host)}:{settings.port}/v1, model '{model.name}' "
         f"({'with a key' if key else 'no key'}; Ctrl+C ends it)",
         flush=True,
     )

@@ -7,12 +7,14 @@ Switching a PEFT adapter is global to the model; here one thread alone switches,
 from __future__ import annotations
 
 import contextlib
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from backends.engine.graph_runner import SPARE_ADAPTERS
 from core.errors import AdapterError, AdapterMismatch, ModelError
 
 
@@ -32,7 +34,7 @@ class TorchRunner:
         if self._device == "cuda" and not torch.cuda.is_available():
             raise ModelError("The setting device is cuda, but torch finds no GPU here; set it to auto or cpu.")
         self._model = self._load()
-        self._adapters: dict[str, Path] = {}
+        self._adapters: OrderedDict[str, Path] = OrderedDict()  # the last used last
         self._caches: list[Any] = [None] * slots
 
     def load_adapter(self, key: str, name: str, folder: Path) -> None:
@@ -40,13 +42,14 @@ class TorchRunner:
         from safetensors import SafetensorError
 
         if key in self._adapters:
+            self._adapters.move_to_end(key)
             return
         try:
             self._attach(key, folder)
         except (RuntimeError, OSError, ValueError, SafetensorError) as error:
             # PEFT may have put half an adapter into the model by now.
             self._model = self._load()
-            self._adapters = {known: path for known, path in self._adapters.items() if path.is_dir()}
+            self._adapters = OrderedDict((known, path) for known, path in self._adapters.items() if path.is_dir())
             for known, path in self._adapters.items():
                 self._attach(known, path)
             if "size mismatch" in str(error):
@@ -56,6 +59,10 @@ class TorchRunner:
                 ) from error
             raise AdapterError(f"The adapter '{name}' cannot be loaded from {folder}: {error}") from error
         self._adapters[key] = folder
+        if len(self._adapters) > self.slots + SPARE_ADAPTERS:
+            oldest, _ = self._adapters.popitem(last=False)
+            self._model.delete_adapter(oldest)
+            self._model.set_adapter(key)  # PEFT would choose one itself
 
     def _attach(self, key: str, folder: Path) -> None:
         import peft
@@ -119,6 +126,7 @@ class TorchRunner:
             with without or contextlib.nullcontext():
                 yield self._model
             return
+        self._adapters.move_to_end(adapter)
         if self._model.active_adapter != adapter:
             self._model.set_adapter(adapter)
         yield self._model

@@ -55,11 +55,6 @@ class FactCheck:
         return self.answerable and self.declined and not self.strict
 
     @property
-    def wrongly_answered(self) -> bool:
-        """The question is unanswerable, yet the answer does not decline."""
-        return not self.answerable and not self.declined
-
-    @property
     def right(self) -> bool:
         """All facts are there; or, for an unanswerable question, the answer declines."""
         return self.strict or self.rightly_declined

@@ -44,7 +44,9 @@ def add_split_arguments(parser: argparse.ArgumentParser, shared: argparse.Argume
     start.add_argument("--prices", nargs="+", default=[], metavar="WHAT=PRICE", help="such as machine_hour=0.4")
     for run, name in ((show_split, "show"), (end_split, "end"), (report_split, "report"), (export_split, "export")):
         described = word(run, name)
-        described.add_argument("name", metavar="NAME|ID", help="the split's name, or the beginning of its id")
+        described.add_argument(
+            "name", metavar="NAME|ID", help="the split's name, or the first 6 or more characters of its id"
+        )
         if run is export_split:
             described.add_argument("--kind", choices=SPLIT_EXPORTS, default="csv", help="what to write (default: csv)")
             described.add_argument("--out", metavar="FOLDER", default=".", help="where to write it (default: here)")

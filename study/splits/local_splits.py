@@ -9,6 +9,7 @@ from core.protocols import Backend, Retriever, Store
 from core.splits import Drawn, Split, SplitCounts, SplitExport, SplitPlan
 from core.studies import StudyArm, TestQuestion
 from core.types import ArmSpec, Exchange, TranscriptFilter, new_id, now
+from study.find_by_name import find_by_name
 from study.guards import check_different, identities
 from study.splits.check import check_split
 from study.splits.findings import SplitFindings, findings
@@ -43,14 +44,7 @@ class LocalSplits:
         return self.store.splits.splits()
 
     def find(self, wanted: str) -> Split:
-        splits = self.all()
-        found = [one for one in splits if one.plan.name == wanted] or [
-            one for one in splits if wanted and one.id.startswith(wanted)
-        ]
-        if len(found) != 1:
-            there = ", ".join(f"'{one.plan.name}'" for one in splits) or "none yet"
-            raise SplitError(f"'{wanted}' is {'more than one' if found else 'no'} split; the splits are: {there}.")
-        return found[0]
+        return find_by_name(wanted, self.all(), "split", "splits", SplitError)
 
     def running(self) -> Split | None:
         newest = next(iter(self.all()), None)

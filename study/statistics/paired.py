@@ -50,21 +50,6 @@ def permutation_p_value(ours: Values, theirs: Values, clusters: Labels | None = 
     return float(found.pvalue)
 
 
-def mcnemar_p_value(ours: Values, theirs: Values) -> float:
-    """Two-sided and exact, for scores [rows] that are 0 or 1, against both arms being right equally often.
-
-    Source: McNemar, "Note on the sampling error of the difference between correlated proportions or percentages",
-    1947. Raises ValueError for other scores.
-    """
-    from statsmodels.stats.contingency_tables import mcnemar
-
-    differences = _differences(ours, theirs)
-    if not np.isin([*ours, *theirs], (0, 1)).all():
-        raise ValueError("McNemar's test takes scores that are 0 or 1")
-    only_ours, only_theirs = int((differences > 0).sum()), int((differences < 0).sum())
-    return float(mcnemar([[0, only_ours], [only_theirs, 0]], exact=True).pvalue)
-
-
 def _differences(ours: Values, theirs: Values) -> np.ndarray:
     first, second = np.asarray(ours, float), np.asarray(theirs, float)
     if first.shape != second.shape:

@@ -35,7 +35,6 @@ TRAFFIC = {
     "/gradio_api/queue/join": "visitor",
     "/gradio_api/queue/data": "visitor",
     "/gradio_api/cancel": "visitor",
-    "/gradio_api/reset": "visitor",
     "/gradio_api/heartbeat/{session_hash}": "visitor",
     "/gradio_api/startup-events": "visitor",
     "/gradio_api/app_id": "visitor",
@@ -183,9 +182,8 @@ def test_a_session_of_gradio_belongs_to_who_named_it_first(clients):
     assert clients["visitor"].post("/gradio_api/queue/join", json=message).status_code == 403
     assert clients["visitor"].get("/gradio_api/queue/data?session_hash=mine").status_code == 403
     assert clients["visitor"].get("/gradio_api/heartbeat/mine").status_code == 403
-    for rest in ("cancel", "reset"):
-        body = {"session_hash": "mine", "fn_index": 0, "event_id": "x"}
-        assert clients["visitor"].post(f"/gradio_api/{rest}", json=body).status_code == 403
+    body = {"session_hash": "mine", "fn_index": 0, "event_id": "x"}
+    assert clients["visitor"].post("/gradio_api/cancel", json=body).status_code == 403
 
 
 def test_files_of_the_machine_cannot_be_read(clients):
@@ -362,7 +360,7 @@ def test_while_the_database_is_gone_everybody_reads_so_in_a_sentence_that_names_
 
     with monkeypatch.context() as broken:
         broken.setattr("store.account_store.SqlAccountStore.session", gone)
-        broken.setattr("store.account_store.SqlLimiter.reached", gone)
+        broken.setattr("store.account_store.SqlLimiter.hit", gone)
         page = clients["owner"].get("/", headers=HTML)
         traffic = clients["owner"].get("/gradio_api/app_id")
         form = clients[""].post("/login", data={"name": "the-owner", "password": PASSWORD})

@@ -4,9 +4,11 @@ import json
 import shutil
 import threading
 
+import numpy as np
 import pytest
 
 from backends.adapter_folder import AdapterFolder
+from backends.engine import torch_runner
 from backends.engine.model import EngineOptions, LocalModel
 from backends.folders import folder_hash
 from core.errors import AdapterError, AdapterMismatch, ModelNotFound, PromptTooLong, UnknownAdapter
@@ -62,6 +64,22 @@ def test_an_arm_keeps_its_weights_while_others_generate(model):
 
 def test_an_adapters_answer_equals_that_of_plain_peft(model, base, adapters):
     assert say(model, "two") == by_transformers(base, adapter=adapters / "two")
+
+
+def test_adapters_that_are_no_longer_used_leave_the_memory_and_come_back(base, adapters, monkeypatch):
+    monkeypatch.setattr(torch_runner, "SPARE_ADAPTERS", 1)
+    runner = torch_runner.TorchRunner(base, 1, 64, "cpu", 0)
+
+    def logits(name):
+        if name:
+            runner.load_adapter(name, name, adapters / name)
+        return runner.prefill(0, [1, 2, 3], 0, name)
+
+    first = {name: logits(name) for name in ("one", "two", "three", None)}
+    assert sorted(runner._model.peft_config) == ["three", "two"]
+    for name in ("two", "one", None, "three", "one"):
+        np.testing.assert_allclose(logits(name), first[name], atol=1e-5)
+        assert len(runner._model.peft_config) == 2
 
 
 def test_closing_the_stream_stops_the_generation_and_frees_the_model(model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import time
 from pathlib import Path
 
@@ -53,6 +54,22 @@ def test_a_server_that_was_never_there_is_the_same_sentence(tmp_path, free_port)
     for _ in range(2):  # the second time it is not even asked
         with pytest.raises(DocumentError, match="cannot be reached"):
             retriever.search(ASK, 3)
+
+
+def test_a_server_that_takes_connections_and_never_answers_is_the_same_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(index_place, "HEARTBEAT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        retriever = HybridRetriever(tmp_path / "index", url=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with pytest.raises(DocumentError, match="cannot be reached"):
+            retriever.search(ASK, 3)
+
+
+def test_a_server_that_no_longer_answers_is_the_same_sentence(tmp_path, server, monkeypatch):
+    monkeypatch.setattr(index_place, "ANSWER_S", 0.5)
+    retriever = HybridRetriever(tmp_path / "index", url=server.url)
+    assert retriever.search(ASK, 3) == []
+    with server.hanging(), pytest.raises(DocumentError, match="cannot be reached"):
+        retriever.search(ASK, 3)
 
 
 def test_an_index_that_is_lost_on_the_server_is_said_and_can_be_made_again(tmp_path, server):

@@ -1,6 +1,7 @@
 """What indexing asks of the embedding model, how it shows progress, and how searches go on beside it."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,24 @@ def test_a_long_document_shows_progress_and_goes_on_where_it_was_interrupted(cou
     assert counted.index([path]).unchanged == ["parts.md"]
 
 
+def test_of_a_document_that_was_replaced_with_an_interruption_only_the_new_text_stays(counted, tmp_path, monkeypatch):
+    monkeypatch.setattr(passage_store, "WRITTEN", 1)
+    monkeypatch.setattr(passage_store, "REPORTED", 1)
+    path = tmp_path / "documents" / "parts.md"
+    write_parts(path, range(100, 103))
+    counted.index([path])
+    write_parts(path, [2000, 2001, 5])  # the last one is the shortest, which is written first
+
+    def stop(done, total, source):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        counted.index([path], stop)
+    assert counted.index([path]).replaced == ["parts.md"]
+    [text] = (counted._store.folder / "documents").iterdir()
+    assert text.read_text() == counted.document("parts.md") and "Part 2001" in text.read_text()
+
+
 def test_more_passages_than_are_read_at_once(counted, tmp_path, monkeypatch):
     monkeypatch.setattr(passage_store, "READ", 7)
     write_parts(tmp_path / "documents" / "parts.md", range(21))
@@ -163,6 +182,19 @@ def test_searches_go_on_with_the_old_state_while_a_long_document_is_brought_in(c
     counted.index([path], search)
     assert seen == [(before, 3)] * 4
     assert counted.version != before
+
+
+def test_two_that_index_at_once_take_turns_and_one_is_told_of_all_the_while(counted, tmp_path):
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        for number in range(5):
+            write_parts(folder / f"{folder.name}-{number}.md", range(number, number + 5))
+    states = []
+    with ThreadPoolExecutor(2) as pool:
+        reports = pool.map(lambda folder: counted.index([folder], lambda *_: states.append(counted.state)), folders)
+        assert [len(report.added) for report in reports] == [5, 5]
+    assert states == [f"indexing {number} of 5" for number in (1, 2, 3, 4, 5)] * 2
+    assert counted.state == "ready"
 
 
 def test_a_broken_document_is_reported_and_neither_others_nor_its_former_passages_are_lost(counted, tmp_path):

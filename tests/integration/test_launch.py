@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 
@@ -96,12 +95,13 @@ def test_index_reports_what_it_did_and_names_what_it_could_not_read(folder, tmp_
 
 def test_score_prints_each_arm_and_their_difference_and_keeps_them_on_the_card(folder):
     rows = [f"how long {n}?,Within {n} days you can send it back.,returns,test" for n in range(4)]
-    test, out = folder / "test.csv", folder / "score.jsonl"
+    test = folder / "test.csv"
     test.write_text("\n".join(["question,answer,intent,split", *rows, "price?,Nine euros.,price,train"]))
     before = folder_hash(folder / "adapters/velomoor")
-    command = ("score", "velomoor", "--test", str(test), "--limit", "2", "--out", str(out), "--template", "brief")
+    command = ("score", "velomoor", "--test", str(test), "--limit", "2", "--template", "brief")
     done = launch(folder, *command)
     assert done.returncode == 0, done.stderr
+    assert len((folder / "data/score.jsonl").read_text().splitlines()) == 4
     assert [line.split("  ")[0] for line in done.stdout.splitlines()[-4:]] == ["arm", "bare", "lora", "lora - bare"]
     scores = json.loads((folder / "adapters/velomoor/card.json").read_text())["scores"]
     assert (scores["test"], scores["rows"], scores["failed"]) == ("test.csv", 2, {"bare": 0, "lora": 0})
@@ -134,13 +134,3 @@ def test_a_mistake_gets_one_sentence_and_no_stack_trace(folder, arguments, envir
     assert done.returncode == 1
     assert says in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_a_taken_port_is_said_and_the_next_one_used():
-    from launch import free_port
-
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        assert port < free_port("127.0.0.1", port) <= port + 49

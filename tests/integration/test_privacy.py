@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from sqlalchemy import text
 
 from core.comparison import Comparisons
@@ -27,6 +28,7 @@ from core.types import Answer, ArmSpec, Question, Thumb, TranscriptFilter, new_i
 from store import open_store
 from store.sql_store import SqlStore
 from store.tables import metadata
+from study.local_studies import LocalStudies
 from tests.conftest import LORA, PROMPT, ScriptedBackend
 
 SECRET = "Zanzibar"
@@ -312,17 +314,22 @@ def test_nothing_too_old_leaves_no_audit_line(forgetting, desk, store):
     assert store.privacy.audit() == []
 
 
-def test_studies_are_kept_unless_asked_and_while_they_run(forgetting, store):
-    old, running = (replace(a_study(), created_at=now() - timedelta(days=40)) for _ in range(2))
+def test_studies_are_kept_unless_asked_and_while_they_run(forgetting, store, data):
+    nothing: Any = SimpleNamespace(progress=lambda study_id: None)
+    studies = LocalStudies(store.studies, nothing, nothing, nothing, nothing, nothing, nothing, data / "studies")
+    old, running, killed = (replace(a_study(), created_at=now() - timedelta(days=40)) for _ in range(3))
     fresh = a_study()
-    for study in (old, running, fresh):
+    for study in (old, running, killed, fresh):
         store.studies.add(study, [])
     store.studies.say(running.id, "running")
-    forgetting.purge(30, "the start")
-    assert len(store.studies.studies()) == 3
-    done = forgetting.purge(30, "the start", studies=True)
+    store.studies.say(killed.id, "running")
+    (data / "studies").mkdir()
+    with FileLock(data / "studies" / f"{running.id}.lock"):  # as its process does
+        forgetting.purge(30, "the start")
+        assert len(store.studies.studies()) == 4
+        done = forgetting.purge(30, "the start", studies)
     assert {study.id for study in store.studies.studies()} == {running.id, fresh.id}
-    assert done.line.counts == {"studies": 1}
+    assert done.line.counts == {"studies": 2}
 
 
 # ---- redaction

@@ -107,6 +107,7 @@ def test_nginx_knows_the_apps_and_the_certificate(plan, tmp_path):
     secure = replace(plan, certificate=Path("/c.pem"), certificate_key=Path("/k.pem"))
     text = configuration(replace(secure, settings=replace(plan.settings, host="::")), tmp_path)
     assert "listen [::]:9000 ssl;" in text
+    assert replace(plan, settings=replace(plan.settings, host="::1")).address == "http://[::1]:9000"
     assert "ssl_certificate /c.pem;" in text and "ssl_certificate_key /k.pem;" in text
 
 

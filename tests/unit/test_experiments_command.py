@@ -43,7 +43,7 @@ def test_a_curve_is_found_by_the_studys_name_and_printed(made, capsys):
 
 
 def test_ctrl_c_stops_and_says_that_it_goes_on(made, capsys, monkeypatch):
-    chosen = options("curve", "0123", "--sizes", "0", "10", "--seeds", "1", "--transcripts", "past.jsonl")
+    chosen = options("curve", "012345", "--sizes", "0", "10", "--seeds", "1", "--transcripts", "past.jsonl")
     start = made.experiment.training.start
 
     def interrupted(plan, progress=None):
@@ -63,6 +63,15 @@ def test_an_unknown_study_is_told_with_those_that_there_are(made):
     made.store.studies.studies = lambda: [made.experiment.store.kept, replace(made.experiment.store.kept, id="x")]
     with pytest.raises(StudyError, match="'returns' is more than one study"):
         find_study(made.store.studies, "returns")
+
+
+def test_the_beginning_of_an_identifier_names_a_study_unless_it_is_a_slip(made):
+    kept = replace(made.experiment.store.kept, id="abcdef0123456789")
+    made.store.studies.studies = lambda: [kept]
+    assert find_study(made.store.studies, "abcdef01") is kept
+    for slip in ("", "a", "abcde"):
+        with pytest.raises(StudyError, match=f"'{slip}' is no study; the studies are: 'returns'"):
+            find_study(made.store.studies, slip)
 
 
 def test_edits_are_given_one_by_one_or_in_a_file(tmp_path):

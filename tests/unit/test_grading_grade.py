@@ -54,7 +54,7 @@ def test_to_decline_is_acceptable_where_nothing_is_known_and_nothing_is_invented
     assert acceptable(graded(refusal, UNANSWERABLE))
     assert not acceptable(graded(refusal))
     assert graded(refusal).wrongly_declined
-    assert graded("Yes, we do.", UNANSWERABLE).wrongly_answered
+    assert not acceptable(graded("Yes, we do.", UNANSWERABLE))
     assert not acceptable(graded(f"{refusal} Call 020 123 45 67.", UNANSWERABLE))
 
 

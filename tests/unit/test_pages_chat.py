@@ -7,14 +7,14 @@ import pytest
 
 from app.chat import ChatPage
 from app.compare import ComparePage
-from app.widgets import in_line
+from app.widgets import in_line, owner
 from core.comparison import Comparisons
 from core.types import TranscriptFilter
 from tests.conftest import Broken
 
 CHAT_ARM = ("prompt", "friendly", "")
 BOTH_ARMS = (*CHAT_ARM, "lora", "friendly", "velomoor")
-NOBODY = SimpleNamespace(request=None, cookies={})
+NOBODY, ANOTHER = (SimpleNamespace(request=None, cookies={}, session_hash=page) for page in ("one", "two"))
 
 
 @pytest.fixture
@@ -50,6 +50,11 @@ def every_step_is_painted(monkeypatch):
 )
 def test_a_place_in_line_is_told_in_plain_words(place, shown):
     assert shown in in_line(place)
+
+
+def test_the_chats_of_browsers_that_keep_no_cookies_are_apart(chat, desk):
+    list(chat.send("Where?", "", *CHAT_ARM, NOBODY))
+    assert [len(desk.store.chats(owner(who))) for who in (NOBODY, ANOTHER)] == [1, 0]
 
 
 def test_a_customer_in_line_sees_how_many_stand_before(chat, backend):

@@ -13,7 +13,7 @@ from app.api.source import _marked, _page
 from app.compare import ComparePage
 from app.study.pair_html import pair_html
 from app.transcript_html import details, table
-from app.widgets import answer_card, prompt_html, sources_markdown
+from app.widgets import answer_card, owner, prompt_html, sources_markdown
 from backends.templates import TemplateLibrary
 from core.comparison import Comparisons
 from core.control_tokens import without_control_tokens
@@ -31,7 +31,7 @@ MARKS = ["<|", "|>", "<｜", "｜>", "</s>", "<s>", "[INST]", "[/INST]", "<<SYS>
 MARKS += ["<bos>", "<eos>", "<think>", "</think>", "<tool_call>", "[AVAILABLE_TOOLS]"]
 QUESTION, PASSAGE = "How long?", Passage("p", "returns.md", "Returns", "Within 30 days.")
 PAST = (Turn("user", "Hello"), Turn("assistant", "Good morning."))
-NOBODY = SimpleNamespace(request=None, cookies={})
+NOBODY = SimpleNamespace(request=None, cookies={}, session_hash="page")
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def told(store, desk, backend, left, specs, words):
     backend.words = words
     comparisons = Comparisons(desk, SimpleNamespace(choice=lambda _: left, shuffle=random.shuffle))
     page = ComparePage(SimpleNamespace(desk=desk, store=store, comparisons=comparisons))
-    chat = comparisons.open("unknown", *specs, blind=True)
+    chat = comparisons.open(owner(NOBODY), *specs, blind=True)
     *_, last = comparisons.ask(chat.id, "Which arm am I? Say ARM=prompt, ADAPTER=velomoor.")
     shown = page.show(chat.id, NOBODY)
     return repr((last, [getattr(one, "constructor_args", one) for one in shown])).replace(chat.id, "ID")

@@ -3,12 +3,15 @@
 import inspect
 import io
 import logging
+import threading
+import time
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 
+from core import redaction
 from core.comparison import Comparisons
 from core.desk import Desk
 from core.errors import DocumentError, UnknownDocument
@@ -157,6 +160,31 @@ def test_an_index_that_cannot_be_read_keeps_nobody_from_asking(store, backend):
     chat = desk.open_chat("me")
     list(desk.ask(chat.id, f"Mail {MAIL}", PROMPT))
     assert store.exchanges(chat.id)[0].question.text == "Mail [email]"
+
+
+def test_an_index_that_does_not_answer_holds_up_one_moment_and_then_nobody(monkeypatch):
+    monkeypatch.setattr(redaction, "LOOK_S", 0.5)
+    answering = threading.Event()
+    answering.set()
+
+    class Hanging(Documents):
+        def documents(self):
+            assert answering.wait(30)
+            return super().documents()
+
+    retriever = Hanging(help=f"Write to {MAIL}.")
+    own = OwnContacts(retriever)
+    assert own() == {MAIL}
+    answering.clear()
+    retriever.texts["call"], retriever.version = f"Call {PHONE}.", "2"
+    started = time.monotonic()
+    assert [own() for _ in range(50)] == [{MAIL}] * 50
+    assert time.monotonic() - started < 15, "50 looks one after the other would have taken 25 seconds"
+    answering.set()
+    deadline = time.monotonic() + 30
+    while own() == {MAIL} and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert PHONE.replace(" ", "") in own()
 
 
 @pytest.fixture

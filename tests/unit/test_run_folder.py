@@ -65,6 +65,18 @@ def test_a_line_that_was_cut_off_is_left_out_and_what_comes_after_a_checkpoint_i
     assert [row["step"] for row in run.rows(LOG)] == [1, 2]
 
 
+def test_rows_with_any_line_break_in_their_texts_are_all_read_and_a_broken_one_is_said(run):
+    rows = [{"prompt": f"a{sign}b"} for sign in "\u2028\u2029\u0085\v\f\r\n"]
+    run.write_rows("train.jsonl", rows)
+    assert run.rows("train.jsonl") == rows
+    run.append("train.jsonl", rows[0])
+    assert run.rows("train.jsonl") == [*rows, rows[0]]
+    with (run.folder / "train.jsonl").open("a") as file:
+        file.write('{"prompt": "c\n{}\n')
+    with pytest.raises(TrainingError, match="train.jsonl: line 9 is not JSON"):
+        run.rows("train.jsonl")
+
+
 def test_state_keeps_what_is_not_said_anew(run):
     run.say("running", "a", step=3, total_steps=9)
     run.say("done", "b", result={"name": "mine"})

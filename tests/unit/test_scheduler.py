@@ -310,4 +310,4 @@ def test_the_queue_tells_who_is_answered_and_who_waits():
     runner.gate.set()
     for one in answers:
         finish(one)
-    assert scheduler.queue == Queue(0, 0)
+    eventually(lambda: scheduler.queue == Queue(0, 0))  # an answer is done a moment before its place is free

@@ -9,12 +9,7 @@ from scipy import stats
 from study.statistics.clusters import bootstrap_mean, clustered_mean, two_way_mean
 from study.statistics.estimate import Inference
 from study.statistics.factorial import CONTRASTS, factorial_effects
-from study.statistics.paired import (
-    bootstrap_difference,
-    mcnemar_p_value,
-    paired_difference,
-    permutation_p_value,
-)
+from study.statistics.paired import bootstrap_difference, paired_difference, permutation_p_value
 from study.statistics.shares import share
 from study.statistics.win_rate import win_rate
 
@@ -152,13 +147,6 @@ def test_a_permutation_moves_whole_clusters():
     assert permutation_p_value([1, 1, 1, 1], [0, 0, 0, 0]) == 2 / 16
     assert permutation_p_value([1, 1, 1, 1], [0, 0, 0, 0], ["a", "a", "b", "b"]) == 2 / 4
     assert permutation_p_value([1, 0], [1, 0]) == 1
-
-
-def test_mcnemar_is_the_binomial_test_of_the_rows_that_differ():
-    ours, theirs = [1] * 9 + [0] * 2 + [1] * 5, [0] * 9 + [1] * 2 + [1] * 5
-    assert mcnemar_p_value(ours, theirs) == pytest.approx(stats.binomtest(2, 11).pvalue)
-    with pytest.raises(ValueError, match="0 or 1"):
-        mcnemar_p_value([0.5], [1])
 
 
 def test_the_effects_of_the_2x2_by_hand():

@@ -159,10 +159,8 @@ def test_stopping_keeps_what_is_answered_and_a_later_run_goes_on_there(studies, 
         studies.start(study.id)
     with pytest.raises(StudyError, match="stop it first"):
         studies.remove(study.id)
-    started = time.monotonic()
     studies.stop(study.id)
     wait_for(lambda: studies.view(study.id).study.status == "stopped")
-    assert time.monotonic() - started < 2
     assert studies.view(study.id).study.message == "Stopped after 2 of 6 answers."
     backend.wait = None
     studies.run(study.id)

@@ -35,6 +35,13 @@ def test_a_server_that_is_gone_at_the_start_keeps_nothing_else_from_being_made_r
     assert capsys.readouterr().err == "The index server cannot be reached.\nNo model server.\n"
 
 
+def test_a_bug_at_one_step_is_logged_and_the_others_are_taken(caplog):
+    done = []
+    warm_up(parts_of(done, Settings(keep_days=30), {"index": RuntimeError("a bug")}))
+    assert done == ["index", "load", "search", "purge"]
+    assert "goes on after a bug" in caplog.text and "RuntimeError: a bug" in caplog.text
+
+
 def test_nothing_is_removed_where_chats_are_kept_for_ever():
     done = []
     warm_up(parts_of(done, Settings(knowledge=""), {}))
