@@ -144,10 +144,9 @@ def _pairs(study: Study, votes: Sequence[Rating]) -> tuple[RatedPair, ...]:
         if mine := votes_on(pair, votes):
             verdicts = [verdict_of(one, pair[0]) for one in mine]
             rates[pair] = win_rate(verdicts, [one.question_id for one in mine], [one.rater for one in mine])
-    others = {"\n".join(pair): rate.lead.p_value() for pair, rate in rates.items() if pair != study.plan.decides}
-    corrected = holm(others)
+    corrected = holm({pair: rate.lead.p_value() for pair, rate in rates.items() if pair != study.plan.decides})
     return tuple(
-        RatedPair(*pair, pair == study.plan.decides, rate, corrected.get("\n".join(pair), rate.lead.p_value()))
+        RatedPair(*pair, pair == study.plan.decides, rate, corrected.get(pair, rate.lead.p_value()))
         for pair, rate in rates.items()
     )
 

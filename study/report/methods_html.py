@@ -72,13 +72,15 @@ def provenance_section(found: Findings) -> str:
     study = found.study
     answerable = sum(one.answerable for one in study.questions)
     with_facts = sum(bool(one.facts) for one in study.questions)
+    areas = {one.area for one in study.questions} - {""}
     moments = [one.answer.created_at for one in found.graded]
     rows: list[list[str | Cell]] = [
         ["Question set", study.plan.questions],
         [
             "Questions",
             f"{len(study.questions):,}: {answerable:,} answerable, {with_facts:,} with known facts, "
-            f"{len({one.topic for one in study.questions}):,} topics",
+            f"{count(len({one.topic for one in study.questions}), 'topic')}"
+            + (f" in {count(len(areas), 'area')}" if areas else ""),
         ],
         ["Fixed", _moment(study.created_at)],
         ["Answered", f"{_moment(min(moments))} to {_moment(max(moments))}" if moments else "not yet"],
