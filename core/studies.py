@@ -41,6 +41,11 @@ class TestQuestion:
     def answerable(self) -> bool:
         return self.facts is None or bool(self.facts)
 
+    @property
+    def cluster(self) -> str:
+        """What it belongs to: questions on one article share its passages, so that their scores are alike."""
+        return self.article or self.id
+
 
 @dataclass(frozen=True)
 class Prices:

@@ -46,7 +46,7 @@ def scores_by(measure: Measure, graded: Sequence[GradedAnswer]) -> dict[str, dic
 
 def clusters_of(study: Study) -> dict[str, str]:
     """What each question belongs to: its article, or itself."""
-    return {question.id: question.article or question.id for question in study.questions}
+    return {question.id: question.cluster for question in study.questions}
 
 
 def pairs_of(study: Study) -> list[tuple[str, str]]:
