@@ -30,17 +30,22 @@ def votes(
     leaning = lead + 0.7 * generator.normal(size=questions)[question] + generator.normal(size=len(question))
     liking = rater_spread * generator.normal(size=raters)
     leaning += liking[rater]
-    panel_rate = float(np.mean([true_rates(0, lead + one)[0] for one in liking]))
+    panel_rate = float(np.mean(_rates(0.0, lead + liking)[0]))
     return Votes((np.sign(np.where(abs(leaning) < TIE_BAND, 0, leaning)) + 1) / 2, question, rater, panel_rate)
 
 
 def true_rates(rater_spread: float, lead: float) -> tuple[float, float]:
     """The win rate of such votes counting ties half, and the share of ties."""
-    from scipy.stats import norm
+    rates, ties = _rates(rater_spread, np.array([lead]))
+    return float(rates[0]), float(ties[0])
+
+
+def _rates(rater_spread: float, leads: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    from scipy.special import ndtr
 
     spread = (1 + 0.7**2 + rater_spread**2) ** 0.5
-    below, above = norm.cdf((-TIE_BAND - lead) / spread), norm.sf((TIE_BAND - lead) / spread)
-    return float((1 + above - below) / 2), float(1 - above - below)
+    below, above = ndtr((-TIE_BAND - leads) / spread), ndtr((leads - TIE_BAND) / spread)
+    return (1 + above - below) / 2, 1 - above - below
 
 
 @dataclass(frozen=True)

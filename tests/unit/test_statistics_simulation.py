@@ -15,7 +15,7 @@ from study.statistics.simulate import held
     [
         (simulate.one_rater, 200),
         (simulate.raters_who_differ, 50),
-        (simulate.few_raters, 50),
+        (simulate.few_raters, 150),
         (simulate.automatic_scores, 200),
         (simulate.topics, 200),
         (simulate.judge, 200),
