@@ -43,8 +43,6 @@ def two_way_mean(values: Values, questions: Labels, raters: Labels, scale: float
     """The mean of values [rows] whose error respects two clusterings at once, each [rows], as `two_way` does, with CR2
     variances. Source and errors raised as of `clustered_mean`, where the meaning of `scale` is told too."""
     rows, (first, second) = _checked(values, questions, raters)
-    if not first.any():
-        return clustered_mean(rows, second, scale)
     residuals = rows - rows.mean()
     variance, degrees = two_way(*(_variance(residuals, groups) for groups in (first, second, crossed(first, second))))
     return Inference(float(rows.mean()), variance**0.5 or scale / (first.max() + 1.0), degrees)
@@ -65,7 +63,7 @@ def two_way(by_question: Spread, by_rater: Spread, by_both: Spread) -> Spread:
     found = [max(by_question, by_both)]
     if math.isfinite(by_rater[0]):
         found.append(by_rater)
-    if math.isfinite(by_rater[0]) and by_rater[0] > by_both[0]:
+    if by_both[0] < by_rater[0] < math.inf and math.isfinite(by_question[0]):
         variance = found[0][0] + by_rater[0] - by_both[0]
         found.append((variance, variance**2 / sum(one**2 / free for one, free in (by_question, by_rater, by_both))))
     return max(found, key=lambda one: quantile((1 + LEVEL) / 2, one[1]) ** 2 * one[0])
