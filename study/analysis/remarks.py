@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from study.analysis.decision import ALPHA, MORE, Decision, Known, alone
 from study.analysis.ratings import RatingFindings
+from study.analysis.votes import RATERS
 from study.analysis.words import count, hundredth, listed, middle, span
 from study.statistics.estimate import Estimate
 
-RATERS = 4  # people; two or three widen the votes' intervals by far, which readers should know the reason of
 NUMBERS = {2: "two", 3: "three"}
 
 
