@@ -22,7 +22,8 @@ EXPORTS: tuple[ExportKind, ...] = get_args(ExportKind)
 @dataclass(frozen=True)
 class TestQuestion:
     """One question. `facts` lists, for each required fact, its accepted spellings; none at all means unanswerable, and
-    None that facts are not known: the answer can only be compared with the `reference`."""
+    None that facts are not known: the answer can only be compared with the `reference`. An `area` holds several
+    topics, and speaks for those that have too few questions; '' without areas."""
 
     __test__ = False  # the name is the field's own; pytest must not collect it
 
@@ -34,10 +35,16 @@ class TestQuestion:
     facts: tuple[tuple[str, ...], ...] | None
     history: tuple[Turn, ...]
     reference: str
+    area: str = ""
 
     @property
     def answerable(self) -> bool:
         return self.facts is None or bool(self.facts)
+
+    @property
+    def cluster(self) -> str:
+        """What it belongs to: questions on one article share its passages, so that their scores are alike."""
+        return self.article or self.id
 
 
 @dataclass(frozen=True)

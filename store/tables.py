@@ -212,6 +212,7 @@ study_questions = Table(
     Column("facts", CleanJson),
     Column("history", CleanJson, nullable=False),
     Column("reference", CleanText, nullable=False),
+    Column("area", CleanText, nullable=False, server_default=""),
     UniqueConstraint("study_id", "id", name="study_questions_study_id_id_key"),
 )
 

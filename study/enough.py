@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from core.studies import Rating, StudyPlan
-from study.analysis.votes import in_order, verdict_of, votes_on
+from study.analysis.votes import RATERS, in_order, verdict_of, votes_on
 from study.statistics.clusters import two_way_mean
 from study.statistics.estimate import Estimate, Inference
 from study.statistics.planning import more_ratings
@@ -43,7 +43,9 @@ def enough(plan: StudyPlan, ratings: Sequence[Rating]) -> str:
     if missing:
         return f"Not yet: {missing:,} of {len(deciding):,} planned {wanted} are missing{_outlook(more, missing)}."
     if more:
-        return f"Not decisive yet: about {more:,} more {wanted} if the difference stays what it is."
+        few = 1 < len({one.rater for one in votes}) < RATERS
+        whose = " by further people" if few else ""
+        return f"Not decisive yet: about {more:,} more {wanted}{whose} if the difference stays what it is."
     if more == 0 and extended:
         return f"Not decisive yet: {wanted} were added to the plan, so that a wider interval counts; add a few more."
     if more is None:

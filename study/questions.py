@@ -19,6 +19,7 @@ COLUMNS = {
     "answer": ("answer", "response", "reference", "completion", "output"),
     "facts": ("facts",),
     "topic": ("intent", "topic", "category"),
+    "area": ("area", "category"),
     "history": ("history",),
     "split": ("split",),
     "id": ("id",),
@@ -35,12 +36,14 @@ def read_questions(path: Path) -> list[TestQuestion]:
     Columns are found by their names; knowledge/README.md has what may stand in them. Where there is a column `split`,
     the rows whose value is test count; rows without a question, or with neither answer nor facts, are left out. Without
     facts the answer can only be compared with the reference. Ids are those of the file where each row has its own,
-    else the rows' numbers from 1. Raises QuestionsError.
+    else the rows' numbers from 1. The area of questions that name none is their file, where there are several.
+    Raises QuestionsError.
     """
     files = sorted(file for pattern in PATTERNS for file in path.glob(pattern)) if path.is_dir() else [path]
     if not files or not all(file.is_file() for file in files):
         raise QuestionsError(f"No test questions found at {path}; give a .jsonl or .csv file, or a folder of them.")
-    questions = [question for file in files for question in _questions(file, f"{file.stem}-" if len(files) > 1 else "")]
+    names = [Path(file.name.removesuffix(".gz")).stem if len(files) > 1 else "" for file in files]
+    questions = [question for file, name in zip(files, names, strict=True) for question in _questions(file, name)]
     twice = [name for name, count in Counter(question.id for question in questions).items() if count > 1]
     if twice:
         raise QuestionsError(f"{path} has two test questions with the id '{twice[0]}'; give each its own.")
@@ -68,8 +71,8 @@ def look(questions: Sequence[TestQuestion]) -> QuestionsLook:
     )
 
 
-def _questions(file: Path, prefix: str) -> list[TestQuestion]:
-    """The questions of one file; `prefix` goes before the numbers of rows that have no ids."""
+def _questions(file: Path, among: str) -> list[TestQuestion]:
+    """The questions of one file; `among` several it is the area of rows without one, and goes before their numbers."""
     rows = _rows(file)
     fields = list(dict.fromkeys(key for row in rows for key in row))
     names = {use: next((name for name in known if name in fields), "") for use, known in COLUMNS.items()}
@@ -82,12 +85,13 @@ def _questions(file: Path, prefix: str) -> list[TestQuestion]:
     used = [{use: row.get(name) for use, name in names.items()} for row in rows]
     ids = [_label(row["id"]) for row in used]
     numbered = len(set(ids) - {""}) < len(ids)
+    prefix = f"{among}-" if among else ""
     questions = []
     for number, row in enumerate(used, 1):
         if names["split"] and _label(row["split"]).lower() != "test":
             continue
         try:
-            question = _question(row, f"{prefix}{number}" if numbered else _label(row["id"]))
+            question = _question(row, f"{prefix}{number}" if numbered else _label(row["id"]), among)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise QuestionsError(
                 f"{file}, row {number} is not a test question ({type(error).__name__}: {error}); see "
@@ -103,16 +107,19 @@ def _questions(file: Path, prefix: str) -> list[TestQuestion]:
     return questions
 
 
-def _question(row: Mapping[str, Any], name: str) -> TestQuestion:
+def _question(row: Mapping[str, Any], name: str, area: str) -> TestQuestion:
+    topic = _text(row["topic"])
+    named = _text(row["area"])
     return TestQuestion(
         id=name,
-        topic=_text(row["topic"]),
+        topic=topic,
         article=_text(row["article"]) or None,
         kind=_text(row["kind"]),
         question=_text(row["question"]),
         facts=_facts(row["facts"]),
         history=_history(row["history"]),
         reference=_text(row["answer"]),
+        area=(named if named != topic else "") or area,  # a category may be the topic already
     )
 
 

@@ -11,7 +11,7 @@ from core.types import Choice
 from study.analysis.comparisons import Scores
 from study.analysis.votes import verdict_of, votes_on
 from study.grading.judge import agreement
-from study.statistics.clusters import clustered_mean
+from study.statistics.clusters import two_way_mean
 from study.statistics.estimate import Estimate, Inference
 from study.statistics.prediction_powered import prediction_powered_mean
 from study.statistics.shares import share
@@ -37,8 +37,8 @@ class JudgeFindings:
     """An LLM judge's labels on the deciding pair, one of each of `questions`. `consistent` is the share of pairs whose
     order made no difference; `rate` the first arm's win rate by the judge alone, which may lean.
 
-    `people` is the win rate by votes alone, one value a question, `narrowed` the same with the judge's help; None where
-    too few votes are there to measure how it leans, or it has judged nothing else.
+    `people` is the win rate by votes alone, `narrowed` the same with the judge's help; None where too few questions
+    have votes to measure how it leans, or it has judged nothing else.
     """
 
     model: str
@@ -70,20 +70,18 @@ def judge_findings(study: Study, votes: Sequence[Rating]) -> JudgeFindings | Non
     first = study.plan.decides[0]
     judged = {question: POINTS[_verdict(str(label["winner"]), first)] for question, label in labels.items()}
     mine = [one for one in votes_on(study.plan.decides, votes) if one.question_id in judged]
-    by_question: dict[str, list[float]] = {}
-    for one in mine:
-        by_question.setdefault(one.question_id, []).append(POINTS[verdict_of(one, first)])
-    people = {question: sum(points) / len(points) for question, points in by_question.items()}
-    rest = [points for question, points in judged.items() if question not in people]
+    people, (questions, raters) = [POINTS[verdict_of(one, first)] for one in mine], _columns(mine)
+    rest = [points for question, points in judged.items() if question not in questions]
+    enough = len(set(questions)) > 2
     return JudgeFindings(
         model=str(kept.get("model", "")),
         questions=len(judged),
         consistent=share([float(bool(label["consistent"])) for label in labels.values()]),
         rate=share(list(judged.values())),
         alike=_alike([_as_shown(str(labels[one.question_id]["winner"]), one) for one in mine], mine),
-        people=clustered_mean(list(people.values()), scale=1.0) if len(people) > 2 else None,
-        narrowed=prediction_powered_mean(list(people.values()), [judged[question] for question in people], rest)
-        if len(people) > 2 and rest
+        people=two_way_mean(people, questions, raters, scale=1.0) if enough else None,
+        narrowed=prediction_powered_mean(people, [judged[one] for one in questions], rest, questions, raters)
+        if enough and rest
         else None,
     )
 

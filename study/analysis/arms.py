@@ -68,7 +68,7 @@ def _of_arm(study: Study, name: str, cell: ArmName, graded: Sequence[GradedAnswe
     mine = [one for one in graded if one.arm == name]
     figures: dict[Figure, Estimate] = {}
     for figure in (*get_args(Share), *get_args(Mean)):
-        known = [(value, one.cluster) for one in mine if (value := _value(one, figure)) is not None]
+        known = [(value, one.question.cluster) for one in mine if (value := _value(one, figure)) is not None]
         if known:
             values, clusters = zip(*known, strict=True)
             found = share if figure in get_args(Share) else _mean

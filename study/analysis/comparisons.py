@@ -46,7 +46,7 @@ def scores_by(measure: Measure, graded: Sequence[GradedAnswer]) -> dict[str, dic
 
 def clusters_of(study: Study) -> dict[str, str]:
     """What each question belongs to: its article, or itself."""
-    return {question.id: question.article or question.id for question in study.questions}
+    return {question.id: question.cluster for question in study.questions}
 
 
 def pairs_of(study: Study) -> list[tuple[str, str]]:
@@ -69,7 +69,7 @@ def compare(study: Study, scores: Scores) -> tuple[Comparison, ...]:
             difference = paired_difference(ours, theirs, belongs)
             bootstrap = bootstrap_difference(ours, theirs, belongs)
             found.append((first, second, len(common), difference, bootstrap))
-    corrected = holm({_key(a, b): lead.p_value() for a, b, _, lead, _ in found if (a, b) != study.plan.decides})
+    corrected = holm({(a, b): lead.p_value() for a, b, _, lead, _ in found if (a, b) != study.plan.decides})
     return tuple(
         Comparison(
             first=first,
@@ -78,7 +78,7 @@ def compare(study: Study, scores: Scores) -> tuple[Comparison, ...]:
             questions=questions,
             difference=difference,
             bootstrap=bootstrap,
-            p_value=corrected.get(_key(first, second), difference.p_value()),
+            p_value=corrected.get((first, second), difference.p_value()),
             equivalence=equivalence_p_value(difference, margin),
         )
         for first, second, questions, difference, bootstrap in found
@@ -115,7 +115,3 @@ def score_effects(study: Study, scores: Scores) -> dict[Effect, Inference]:
         {cell: [scores[name][question] for question in common] for cell, name in square.items()},
         [clusters[question] for question in common],
     )
-
-
-def _key(first: str, second: str) -> str:
-    return f"{first}\n{second}"

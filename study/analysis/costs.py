@@ -91,7 +91,7 @@ def _arm_cost(
     arm: StudyArm, graded: Sequence[GradedAnswer], paid: Mapping[str, float], prices: Prices, tools: ReportTools
 ) -> ArmCost:
     mine = [one for one in graded if one.arm == arm.name and one.question.id in paid]
-    costs, clusters = [paid[one.question.id] for one in mine], [one.cluster for one in mine]
+    costs, clusters = [paid[one.question.id] for one in mine], [one.question.cluster for one in mine]
     judged = [place for place, one in enumerate(mine) if one.acceptable is not None]
     seconds, labels = _training(arm, tools)
     return ArmCost(
@@ -141,7 +141,7 @@ def _is_number(value: Any) -> bool:
 def _paid_back(
     study: Study, graded: Sequence[GradedAnswer], paid: Mapping[str, Mapping[str, float]], arms: Mapping[str, ArmCost]
 ) -> list[PaidBack]:
-    clusters = {one.question.id: one.cluster for one in graded}
+    clusters = {one.question.id: one.question.cluster for one in graded}
     found = []
     for pair in pairs_of(study):
         starts = [arms[arm].start if arm in arms else None for arm in pair]

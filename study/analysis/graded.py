@@ -34,11 +34,6 @@ class GradedAnswer:
         return self.answer.outcome == "failed"
 
     @property
-    def cluster(self) -> str:
-        """Questions on one article share its passages, so that they belong together."""
-        return self.question.article or self.question.id
-
-    @property
     def acceptable(self) -> bool | None:
         """Whether it could be sent as it is; None where the question's facts are not known."""
         return None if self.question.facts is None else acceptable(self.grade)

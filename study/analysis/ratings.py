@@ -1,7 +1,7 @@
 """What people's votes say: who wins, how sure that is, and how strong each arm is.
 
-Second opinions count as votes, and questions are the clusters; a pair that a rater sees again counts for consistency
-alone.
+Second opinions count as votes; those on one question, and those of one rater, belong together. A pair that a rater sees
+again counts for consistency alone.
 """
 
 from __future__ import annotations
@@ -144,10 +144,9 @@ def _pairs(study: Study, votes: Sequence[Rating]) -> tuple[RatedPair, ...]:
         if mine := votes_on(pair, votes):
             verdicts = [verdict_of(one, pair[0]) for one in mine]
             rates[pair] = win_rate(verdicts, [one.question_id for one in mine], [one.rater for one in mine])
-    others = {"\n".join(pair): rate.lead.p_value() for pair, rate in rates.items() if pair != study.plan.decides}
-    corrected = holm(others)
+    corrected = holm({pair: rate.lead.p_value() for pair, rate in rates.items() if pair != study.plan.decides})
     return tuple(
-        RatedPair(*pair, pair == study.plan.decides, rate, corrected.get("\n".join(pair), rate.lead.p_value()))
+        RatedPair(*pair, pair == study.plan.decides, rate, corrected.get(pair, rate.lead.p_value()))
         for pair, rate in rates.items()
     )
 
@@ -181,6 +180,7 @@ def _strengths(
         [POINTS[verdict_of(one, one.left)] for one in votes],
         [one.question_id for one in votes],
         np.stack([covariates[name] for name in used], axis=1) if used else None,
+        [one.rater for one in votes],
     )
     square = cells(study.plan.arms)
     whole = bool(square) and set(square.values()) <= set(model.arms)

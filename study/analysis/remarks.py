@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from study.analysis.decision import ALPHA, MORE, Decision, Known, alone
 from study.analysis.ratings import RatingFindings
+from study.analysis.votes import RATERS
 from study.analysis.words import count, hundredth, listed, middle, span
 from study.statistics.estimate import Estimate
+
+NUMBERS = {2: "two", 3: "three"}
 
 
 def remarks(known: Known) -> tuple[str, ...]:
@@ -45,17 +48,22 @@ def _of_ratings(ratings: RatingFindings) -> list[str]:
         told.append(
             f"The votes are looked at early, with {ratings.deciding_done:,} of {ratings.deciding_planned:,} on the "
             "deciding pair, so that decisions on them rest on the confidence sequence alone: it stays right however "
-            "often one looks, and is wider for it."
+            "often one looks, and is wider for it; but it speaks of those who rate here, not of others."
         )
     elif ratings.extended:
         told.append(
             "More ratings were planned after the first, so that decisions on them rest on the confidence sequence "
-            "alone."
+            "alone, which speaks of those who rate here, not of others."
         )
     elif not ratings.deciding_done and ratings.planned:
         told.append(f"Of {ratings.planned:,} planned ratings, {ratings.done:,} are in, none on the deciding pair.")
     if ratings.raters == 1:
         told.append("One person rated: the votes speak of this person's judgement alone.")
+    elif 1 < ratings.raters < RATERS:
+        told.append(
+            f"Only {NUMBERS[ratings.raters]} people rated, which shows little of how far others would judge otherwise: "
+            "the votes' intervals allow for that and are wide; more people narrow them more than more votes of these."
+        )
     if ratings.blinding and ratings.blinding.broken:
         told.append(
             f"Raters guessed the arm rightly in {hundredth(ratings.blinding.right.mean)} of 100 guesses "

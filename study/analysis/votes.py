@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from core.studies import Rating
 from study.statistics.win_rate import Verdict
 
+RATERS = 4  # people; two or three leave the votes' intervals so wide that readers should know the reason
+
 
 def in_order(ratings: Sequence[Rating]) -> list[Rating]:
     """As the votes came."""

@@ -92,13 +92,13 @@ def _findings(
     import numpy as np
 
     cube = np.array([[scores_of(questions, answers, measure, embed) for answers in row] for row in cells])
-    other = cube[0, 0]
-    curve = learning_curve(counts, cube, other)
+    other, articles = cube[0, 0], [question.cluster for question in questions]
+    curve = learning_curve(counts, cube, other, articles)
     every = list(zip(*cells, strict=True))
     found: dict[str, Any] = {
         "measure": measure,
         "questions": len(questions),
-        "against": {"name": name} | plain(clustered_mean(other)),
+        "against": {"name": name} | plain(clustered_mean(other, articles)),
         "curve": plain({"sizes": curve.sizes, "scores": curve.scores, "ahead": curve.ahead, "slope": curve.slope}),
         "prompt_tokens": [
             round(sum(one.prompt_tokens for answers in several for one in answers.values()) / _size(several))

@@ -109,17 +109,17 @@ class _Curve:
         def scores(answers: Mapping[str, Answer]) -> np.ndarray:
             return scores_of(self.questions, answers, measure, embed)
 
-        other = scores(self.base_answers)
+        other, articles = scores(self.base_answers), [question.cluster for question in self.questions]
         found: dict[str, Any] = {
             "measure": measure,
             "questions": len(self.questions),
             "seeds": list(self.choices.seeds),
-            "against": {"name": self.against.name} | plain(clustered_mean(other)),
+            "against": {"name": self.against.name} | plain(clustered_mean(other, articles)),
             "arms": {},
         }
         for arm in self.choices.arms:
             seeds = [[scores(self._answers(arm, rows, seed)) for rows in self.sizes] for seed in self.choices.seeds]
-            found["arms"][arm] = plain(learning_curve(self.sizes, np.array(seeds), other))
+            found["arms"][arm] = plain(learning_curve(self.sizes, np.array(seeds), other, articles))
             found["arms"][arm]["sentences"] = curve_sentences(found, arm, self.study.plan.margin)
         return found
 

@@ -118,21 +118,23 @@ def _arm(
     pairs = [(one, after[one.question.id]) for one in changed]
     outcomes = {one.question.id: outcome(one, answer.text) for one, answer in pairs}
     knew = [check_facts(one.before, before[one.question.id].text).strict for one in changed]
+    asked = [one.question for one in changed]
+    invented = [bool(unsupported(answer.text, supports[one.question.id])) for one, answer in pairs]
     found: dict[str, Any] = {
-        "knew_old": _share(knew),
-        **{name: _share([one == name for one in outcomes.values()]) for name in OUTCOMES},
+        "knew_old": _share(knew, asked),
+        **{name: _share([one == name for one in outcomes.values()], asked) for name in OUTCOMES},
         "outcomes": outcomes,
-        "new_in_passages": _share([_retrieved(one, answer) for one, answer in pairs]),
-        "unsupported": _share([bool(unsupported(answer.text, supports[one.question.id])) for one, answer in pairs]),
+        "new_in_passages": _share([_retrieved(one, answer) for one, answer in pairs], asked),
+        "unsupported": _share(invented, asked),
         "controls": None,
     }
     if controls:
         right = {when: [_facts(one, said[one.id].text) for one in controls] for when, said in _named(before, after)}
         same = [before[one.id].text == after[one.id].text for one in controls]
         found["controls"] = {
-            **{when: share(scores) for when, scores in right.items()},
-            "difference": _difference(right["after"], right["before"]),
-            "same_words": _share(same),
+            **{when: _share(scores, controls) for when, scores in right.items()},
+            "difference": _difference(right["after"], right["before"], controls),
+            "same_words": _share(same, controls),
         }
     return dict(plain(found))
 
@@ -172,17 +174,21 @@ def _differences(changed: Sequence[ChangedQuestion], after: Mapping[str, Mapping
         name: [float(outcome(one, answers[one.question.id].text) == "new") for one in changed]
         for name, answers in after.items()
     }
+    asked = [one.question for one in changed]
     return {
-        f"{one} − {other}": plain(_difference(follows[one], follows[other])) for one, other in combinations(follows, 2)
+        f"{one} − {other}": plain(_difference(follows[one], follows[other], asked))
+        for one, other in combinations(follows, 2)
     }
 
 
-def _difference(ours: Sequence[float], theirs: Sequence[float]) -> Inference:
-    return paired_difference(ours, theirs, scale=1.0)
+def _difference(ours: Sequence[float], theirs: Sequence[float], questions: Sequence[TestQuestion]) -> Inference:
+    """Questions on one article belong together."""
+    return paired_difference(ours, theirs, [question.cluster for question in questions])
 
 
-def _share(values: Sequence[bool]) -> Estimate:
-    return share([float(value) for value in values])
+def _share(values: Sequence[float], questions: Sequence[TestQuestion]) -> Estimate:
+    """The mean of values from 0 to 1 of these questions; those on one article belong together."""
+    return share([float(value) for value in values], [question.cluster for question in questions])
 
 
 def _facts(question: TestQuestion, text: str) -> float:

@@ -35,7 +35,7 @@ from study.report.plain import plain
 from study.report.tools import ReportTools
 
 ANSWERS = (
-    *("question_id", "topic", "article", "question_kind", "question", "reference", "answerable"),
+    *("question_id", "topic", "area", "article", "question_kind", "question", "reference", "answerable"),
     *("arm", "cell", "answer_id", "answer", "outcome", "error", "facts_found", "facts_required", "facts", "strict"),
     *("declined", "rightly_declined", "wrongly_declined", "unsupported", "acceptable", "retrieved", "rouge_l", "chrf"),
     *("similarity", "characters", "prompt_tokens", "new_tokens", "first_token_s", "total_s", "sources", "model"),
@@ -107,6 +107,7 @@ def _answer_cells(one: GradedAnswer) -> dict[str, Any]:
     return {
         "question_id": question.id,
         "topic": question.topic,
+        "area": question.area,
         "article": question.article,
         "question_kind": question.kind,
         "question": question.question,

@@ -34,16 +34,20 @@ INTERVALS = (
 )
 VOTES = (
     "Win rates count ties half, and both bad as a tie. Their errors respect that votes on one question, and votes "
-    "of one person, belong together (Cameron, Gelbach and Miller 2011).",
+    "of one person, belong together (Cameron, Gelbach and Miller 2011). Of the intervals by question, by person and by "
+    "both the widest counts, for a few people show little of how far others may differ (MacKinnon, Nielsen and Webb "
+    "2024); with one person the votes speak of that person alone. The bootstrap draws questions, and no people.",
     "Looking early: the confidence sequence by betting holds at every look at once (Waudby-Smith and Ramdas 2024). "
-    "While planned votes are missing, only it decides; when all are in, the ordinary interval does.",
-    "Strengths: Bradley and Terry 1952 with ties by Davidson 1970, errors clustered by question; length and formatting "
-    "are held equal by adding their differences as covariates.",
-    "Agreement: Krippendorff's alpha (2018), Cohen's kappa (1960), and the share of repeated pairs judged the same. "
-    "Repetitions do not count as votes; second opinions do.",
+    "While planned votes are missing, only it decides; when all are in, the ordinary interval does. It speaks of the "
+    "people who rate here: that others may judge otherwise is not in it.",
+    "Strengths: Bradley and Terry 1952 with ties by Davidson 1970, errors clustered by question and by person as those "
+    "of win rates (by question alone where a prior stands in); length and formatting are held equal by adding their "
+    "differences as covariates.",
+    "Agreement: Krippendorff's alpha (2018), Cohen's kappa (1960), and the share of repeated pairs judged the same, "
+    "all of the people who rated here. Repetitions do not count as votes; second opinions do.",
     "Blinding: people guess which kind of arm stood on the left; the share of right guesses is held against chance.",
     "A judge's labels narrow the win rate only by prediction-powered inference, which measures on the votes how the "
-    "judge leans and takes that out (Angelopoulos, Duchi and Zrnic 2023).",
+    "judge leans and takes that out, by question and by person (Angelopoulos, Duchi and Zrnic 2023).",
 )
 COSTS = (
     "Cost: tokens and machine seconds times the plan's prices. The cost of an acceptable answer is all cost over "
@@ -72,13 +76,15 @@ def provenance_section(found: Findings) -> str:
     study = found.study
     answerable = sum(one.answerable for one in study.questions)
     with_facts = sum(bool(one.facts) for one in study.questions)
+    areas = {one.area for one in study.questions} - {""}
     moments = [one.answer.created_at for one in found.graded]
     rows: list[list[str | Cell]] = [
         ["Question set", study.plan.questions],
         [
             "Questions",
             f"{len(study.questions):,}: {answerable:,} answerable, {with_facts:,} with known facts, "
-            f"{len({one.topic for one in study.questions}):,} topics",
+            f"{count(len({one.topic for one in study.questions}), 'topic')}"
+            + (f" in {count(len(areas), 'area')}" if areas else ""),
         ],
         ["Fixed", _moment(study.created_at)],
         ["Answered", f"{_moment(min(moments))} to {_moment(max(moments))}" if moments else "not yet"],

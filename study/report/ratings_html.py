@@ -65,7 +65,7 @@ def _verdicts(ratings: RatingFindings) -> str:
 
 
 def _pairs_table(ratings: RatingFindings) -> str:
-    head = ["Arms", "Win rate", "Bootstrap", *SAYS.values(), "Votes", "Questions", "p value"]
+    head = ["Arms", "Win rate", "Bootstrap of questions", *SAYS.values(), "Votes", "Questions", "p value"]
 
     def row(one: RatedPair) -> list[str | Cell]:
         return [

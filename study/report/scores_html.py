@@ -153,12 +153,13 @@ def _adds_up(found: Findings) -> str:
 
 
 def topics_section(found: Findings) -> str:
-    """Exceptions first; topics with too few questions are told as such."""
+    """Exceptions first; topics, or areas of topics, with too few questions are told as such."""
     topics = found.topics
     if len(topics) < 2:
         return ""
     exceptions = [one for one in topics if one.exception]
     enough = [one for one in topics if one.enough]
+    what = "area" if all(one.is_area for one in topics) else "topic"
     advice = [
         f"{one.topic}: use {one.leader}, {middle(one.lead)} points ahead of {found.decision.advised} "
         f"{span(one.lead)} on {count(one.questions, 'question')}."
@@ -166,24 +167,32 @@ def topics_section(found: Findings) -> str:
         if one.lead
     ]
     too_few = len(topics) - len(enough)
-    told = "" if exceptions else f"No topic calls for another arm than {found.decision.advised}. "
+    told = "" if exceptions else f"No {what} calls for another arm than {found.decision.advised}. "
     if not enough:
-        told = "No single topic has questions enough to say more than the advice for all. "
+        told = f"No single {what} has questions enough to say more than the advice for all. "
     if too_few:
         told += (
-            f"{too_few} of {count(len(topics), 'topic')} {'has' if too_few == 1 else 'have'} too few questions to say: "
+            f"{too_few} of {count(len(topics), what)} {'has' if too_few == 1 else 'have'} too few questions to say: "
             f"it takes {FEWEST} that both arms can be scored on."
         )
     return section(
-        "Which arm for which topic",
+        f"Which arm for which {what}",
         items(advice),
         paragraph(told),
-        folded(f"All {len(topics)} topics", _topics_table(found, topics)),
-        paragraph(
-            f"Every topic's best arm is compared with {found.decision.advised} on the topic's own questions, corrected "
-            "for looking at all topics and arms (Holm).",
-            "soft",
-        ),
+        folded(f"All {len(topics)} {what}s", _topics_table(found, topics)),
+        paragraph(_grouping(topics), "soft"),
+    )
+
+
+def _grouping(topics: Sequence[TopicAdvice]) -> str:
+    """What was compared, and why there are areas."""
+    how = "the best arm is compared with the one advised for all on the questions of its own"
+    if not any(one.is_area for one in topics):
+        return f"For every topic {how}, corrected for looking at all topics and arms (Holm)."
+    return (
+        f"Topics with fewer than {FEWEST} questions that can be scored stand together in their area. For every area, "
+        f"and every topic with more, {how}, corrected for looking at all of them and all arms (Holm); an area needs "
+        f"{FEWEST} articles as well, since questions on one article belong together."
     )
 
 
@@ -191,7 +200,8 @@ def _topics_table(found: Findings, topics: Sequence[TopicAdvice]) -> str:
     arms = [name for name in found.arms if any(name in one.scores for one in topics)]
     voted = any(one.votes for one in topics)
     first, second = found.study.plan.decides
-    head = ["Topic", "Questions", *(f"{name}, of 100" for name in arms), "Advice", "Best other arm, ahead by"]
+    what = "Topic or area" if any(one.is_area for one in topics) else "Topic"
+    head = [what, "Questions", *(f"{name}, of 100" for name in arms), "Advice", "Best other arm, ahead by"]
     rows = []
     for one in topics:
         row: list[str | Cell] = [one.topic, f"{one.questions:,}"]

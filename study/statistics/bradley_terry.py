@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
-from study.statistics.clusters import Labels, numbered
+from study.statistics.clusters import Labels, crossed, numbered, two_way
 from study.statistics.estimate import Inference
 
 PRIOR_SPREAD = 2.5  # log-odds; Gelman and others, "A weakly informative default prior for logistic models", 2008
+Covariance: TypeAlias = tuple[np.ndarray, float]  # [parameters, parameters] with its degrees of freedom
+
 FLAT = 1e-6  # curvature a vote below which the data do not settle a parameter, such as that of an arm that always wins
 
 
@@ -19,14 +22,14 @@ class BradleyTerry:
     """Strengths in log-odds; their differences mean something, their level does not.
 
     `parameters` [arms + 1 + covariates]: the strengths with mean 0, the log of Davidson's tie parameter (0, and unused,
-    without ties), the covariates' coefficients. `covariance` is theirs. `settled` is false where the data alone do not
-    settle the parameters, and a prior stands in.
+    without ties), the covariates' coefficients. `covariances` are theirs with degrees of freedom: by question and, with
+    several raters, by rater and by both. `settled` is false where the data alone do not settle the parameters, and a
+    prior stands in.
     """
 
     arms: tuple[str, ...]
     parameters: np.ndarray
-    covariance: np.ndarray
-    degrees: float
+    covariances: tuple[Covariance, ...]
     settled: bool
 
     def difference(self, arm: str, other: str) -> Inference:
@@ -51,7 +54,9 @@ class BradleyTerry:
         return self._along(np.eye(len(self.parameters))[len(self.arms) + 1 + covariate])
 
     def _along(self, row: np.ndarray) -> Inference:
-        return Inference(float(row @ self.parameters), float(row @ self.covariance @ row) ** 0.5, self.degrees)
+        along = [(float(row @ covariance @ row), degrees) for covariance, degrees in self.covariances]
+        variance, degrees = two_way(*along) if len(along) > 1 else along[0]
+        return Inference(float(row @ self.parameters), variance**0.5, degrees)
 
 
 def bradley_terry(
@@ -60,15 +65,17 @@ def bradley_terry(
     points: Sequence[float] | np.ndarray,
     questions: Labels,
     covariates: np.ndarray | None = None,
+    raters: Labels | None = None,
 ) -> BradleyTerry:
     """Strengths by maximum likelihood from votes: the arms shown, points [votes] of the left one (1 win, 0.5 tie, 0
-    loss), the question of each [votes], and covariates [votes, covariates], left less right, such as the difference in
-    length in standard deviations; a column of ones is the advantage of the left side.
+    loss), the question of each [votes], covariates [votes, covariates], left less right, such as the difference in
+    length in standard deviations (a column of ones is the advantage of the left side), and the rater of each [votes].
 
-    The covariance is the sandwich clustered by question in its jackknife form (CR3), with t of questions less one.
+    The covariance is the sandwich clustered by question in its jackknife form (CR3), with t of questions less one; with
+    two raters or more also by rater and by both (CR1), put together for each contrast as `two_way` does.
     Where the data do not settle the strengths (an arm wins everything, or was never compared with the rest) all
     parameters get a normal prior of spread PRIOR_SPREAD, a question counts as one vote however many it has, and the
-    error is that of the posterior, normal around its top.
+    error is that of the posterior, normal around its top; raters count not.
     Source: Bradley and Terry, "Rank analysis of incomplete block designs", 1952; Davidson, "On extending the
     Bradley-Terry model to accommodate ties in paired comparison experiments", 1970; MacKinnon, Nielsen and Webb,
     "Cluster-robust inference: a guide to empirical practice", 2023. Raises ValueError for no votes, other points, and
@@ -78,8 +85,9 @@ def bradley_terry(
     design = _design(arms, left, right, covariates)
     outcome = _outcomes(left, right, points)
     groups = numbered(questions)
-    if not len(outcome) == len(groups) == len(design):
-        raise ValueError("arms, points and questions have one entry a vote")
+    people = np.zeros_like(groups) if raters is None else numbered(raters)
+    if not len(outcome) == len(groups) == len(people) == len(design):
+        raise ValueError("arms, points, questions and raters have one entry a vote")
     ties, strengths = bool((outcome == 1).any()), np.zeros(design.shape[2])
     strengths[: len(arms)] = 1
     penalty = np.outer(strengths, strengths)  # the likelihood does not know the level, so this sets it to 0 and no more
@@ -92,14 +100,17 @@ def bradley_terry(
     without = (by_question.sum(0) - by_question) / len(outcome) + penalty
     if np.linalg.eigvalsh(without).min() > FLAT:
         moves = np.linalg.solve(without, _summed(scores, groups)[..., None])[..., 0] / len(outcome)
-        covariance = moves.T @ moves * (len(moves) - 1) / len(moves)
-        return BradleyTerry(arms, parameters, covariance, len(moves) - 1.0, settled=True)
+        covariances = [(moves.T @ moves * (len(moves) - 1) / len(moves), len(moves) - 1.0)]
+        if people.any():
+            pulls = np.linalg.solve(by_question.sum(0) + len(outcome) * penalty, scores.T).T
+            covariances += [_clustered(pulls, people), _clustered(pulls, crossed(groups, people))]
+        return BradleyTerry(arms, parameters, tuple(covariances), settled=True)
     once = 1 / np.bincount(groups)[groups]
     prior = penalty + np.eye(len(penalty)) / PRIOR_SPREAD**2
     parameters = _maximise(design, outcome, once, prior, ties)
     _, curvature = _derivatives(parameters, design, outcome, ties)
     information = np.tensordot(once, curvature, 1) + prior
-    return BradleyTerry(arms, parameters, np.linalg.inv(information), float("inf"), settled=False)
+    return BradleyTerry(arms, parameters, ((np.linalg.inv(information), float("inf")),), settled=False)
 
 
 def _design(
@@ -164,6 +175,12 @@ def _maximise(
 
     start = np.zeros(design.shape[2])
     return minimize(loss, start, jac=gradient, hess=hessian, method="trust-exact", options={"gtol": 1e-9}).x
+
+
+def _clustered(pulls: np.ndarray, groups: np.ndarray) -> Covariance:
+    """The sandwich (CR1) from votes' pulls on the parameters [votes, parameters], of two clusters [votes] or more."""
+    moves = _summed(pulls, groups)
+    return moves.T @ moves * len(moves) / (len(moves) - 1), len(moves) - 1.0
 
 
 def _summed(rows: np.ndarray, groups: np.ndarray) -> np.ndarray:

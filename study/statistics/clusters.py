@@ -6,6 +6,7 @@ A cluster is named by any label that numpy can sort, such as the identifier of t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -15,6 +16,8 @@ from study.statistics.estimate import LEVEL, Estimate, Inference, quantile
 
 Values: TypeAlias = Sequence[float] | np.ndarray
 Labels: TypeAlias = Sequence[str] | Sequence[int] | np.ndarray
+
+Spread: TypeAlias = tuple[float, float]  # a variance with its degrees of freedom
 
 RESAMPLES = 2000
 
@@ -37,27 +40,38 @@ def clustered_mean(values: Values, clusters: Labels | None = None, scale: float 
 
 
 def two_way_mean(values: Values, questions: Labels, raters: Labels, scale: float = 0.0) -> Inference:
-    """The mean of values [rows] whose error respects two clusterings at once, each [rows].
-
-    The variances of both add up, less the one they share, each with CR2; degrees of freedom are Satterthwaite's over
-    the three, so that few raters widen the interval as far as they differ. Where they differ no more than votes do
-    anyway, the error is that of the questions alone, as it is with one rater, of whom alone it then speaks. With two
-    raters who differ the interval is too short still.
-    Source: Cameron, Gelbach and Miller, "Robust inference with multiway clustering", 2011; Satterthwaite, "An
-    approximate distribution of estimates of variance components", 1946. Raises ValueError as `clustered_mean` does.
-    """
+    """The mean of values [rows] whose error respects two clusterings at once, each [rows], as `two_way` does, with CR2
+    variances. Source and errors raised as of `clustered_mean`, where the meaning of `scale` is told too."""
     rows, (first, second) = _checked(values, questions, raters)
-    if not first.any():
-        return clustered_mean(rows, second, scale)
     residuals = rows - rows.mean()
-    both = np.unique(first * (second.max() + 1) + second, return_inverse=True)[1]
-    parts = [_variance(residuals, groups) for groups in (first, second, both)]
-    (by_question, _), (by_rater, _), (shared, _) = parts
-    if not second.any() or by_rater <= shared:
-        return clustered_mean(rows, first if by_question >= shared else both, scale)
-    variance = max(by_question, shared) + by_rater - shared
-    degrees = variance**2 / sum(part**2 / free for part, free in parts)
-    return Inference(float(rows.mean()), variance**0.5, degrees)
+    variance, degrees = two_way(*(_variance(residuals, groups) for groups in (first, second, crossed(first, second))))
+    return Inference(float(rows.mean()), variance**0.5 or scale / (first.max() + 1.0), degrees)
+
+
+def two_way(by_question: Spread, by_rater: Spread, by_both: Spread) -> Spread:
+    """A figure's variance and degrees of freedom over two clusterings, from those by each alone and by their cells.
+
+    The variances add up, less what they share, with Satterthwaite's degrees of freedom over the three; where that is
+    less than the questions alone give, these count. Two or three raters may be alike by chance, and four that differ
+    hardly show how far, so that the interval by rater alone, with the few degrees of freedom that it has, is a lower
+    bound: the widest of all is taken. It is too wide where few raters do not differ. With one rater, where the spread
+    by rater is infinite, the questions alone count, and the figure speaks of this rater.
+    Source: Cameron, Gelbach and Miller, "Robust inference with multiway clustering", 2011; Satterthwaite, "An
+    approximate distribution of estimates of variance components", 1946; MacKinnon, Nielsen and Webb, "Jackknife
+    inference with two-way clustering", 2024, for the largest of the one-way and two-way errors.
+    """
+    found = [max(by_question, by_both)]
+    if math.isfinite(by_rater[0]):
+        found.append(by_rater)
+    if by_both[0] < by_rater[0] < math.inf and math.isfinite(by_question[0]):
+        variance = found[0][0] + by_rater[0] - by_both[0]
+        found.append((variance, variance**2 / sum(one**2 / free for one, free in (by_question, by_rater, by_both))))
+    return max(found, key=lambda one: quantile((1 + LEVEL) / 2, one[1]) ** 2 * one[0])
+
+
+def crossed(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The cells of two clusterings, both numbered from 0 [rows]."""
+    return np.unique(first * (second.max() + 1) + second, return_inverse=True)[1]
 
 
 def bootstrap_mean(values: Values, clusters: Labels | None = None, level: float = LEVEL) -> Estimate:

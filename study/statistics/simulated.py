@@ -12,11 +12,13 @@ TIE_BAND = 0.35  # a difference between two answers that a rater does not see
 
 @dataclass(frozen=True)
 class Votes:
-    """Votes on one pair of arms [votes]: points of the first arm (1, 0.5, 0) and who voted on what."""
+    """Votes on one pair of arms [votes]: points of the first arm (1, 0.5, 0) and who voted on what; `panel_rate` is the
+    win rate that these raters alone would give, on all questions there are."""
 
     points: np.ndarray
     questions: np.ndarray
     raters: np.ndarray
+    panel_rate: float
 
 
 def votes(
@@ -26,17 +28,24 @@ def votes(
     question = np.repeat(np.arange(questions), each)
     rater = np.argsort(generator.random((questions, raters)), axis=1)[:, :each].ravel()
     leaning = lead + 0.7 * generator.normal(size=questions)[question] + generator.normal(size=len(question))
-    leaning += rater_spread * generator.normal(size=raters)[rater]
-    return Votes((np.sign(np.where(abs(leaning) < TIE_BAND, 0, leaning)) + 1) / 2, question, rater)
+    liking = rater_spread * generator.normal(size=raters)
+    leaning += liking[rater]
+    panel_rate = float(np.mean(_rates(0.0, lead + liking)[0]))
+    return Votes((np.sign(np.where(abs(leaning) < TIE_BAND, 0, leaning)) + 1) / 2, question, rater, panel_rate)
 
 
 def true_rates(rater_spread: float, lead: float) -> tuple[float, float]:
     """The win rate of such votes counting ties half, and the share of ties."""
-    from scipy.stats import norm
+    rates, ties = _rates(rater_spread, np.array([lead]))
+    return float(rates[0]), float(ties[0])
+
+
+def _rates(rater_spread: float, leads: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    from scipy.special import ndtr
 
     spread = (1 + 0.7**2 + rater_spread**2) ** 0.5
-    below, above = norm.cdf((-TIE_BAND - lead) / spread), norm.sf((TIE_BAND - lead) / spread)
-    return float((1 + above - below) / 2), float(1 - above - below)
+    below, above = ndtr((-TIE_BAND - leads) / spread), ndtr((leads - TIE_BAND) / spread)
+    return (1 + above - below) / 2, 1 - above - below
 
 
 @dataclass(frozen=True)
@@ -78,15 +87,19 @@ def true_all_right(mean: float) -> float:
 
 
 def curves(
-    generator: np.random.Generator, means: Sequence[float], other: float, seeds: int, questions: int
-) -> tuple[np.ndarray, np.ndarray]:
+    generator: np.random.Generator, means: Sequence[float], other: float, seeds: int, articles: int, each: int = 4
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Such shares of adapters [seeds, sizes, questions] whose true means rise with size [sizes], seeds apart by about
-    5 points; and of another arm [questions]."""
-    question = generator.normal(size=questions)
+    5 points; of another arm [questions]; and the article of each question [questions], of which one arm knows more than
+    the other."""
+    article = np.repeat(np.arange(articles), each)
+    question = 0.8 * generator.normal(size=articles)[article] + 0.6 * generator.normal(size=len(article))
+    ours, theirs = (question + 0.4 * generator.normal(size=articles)[article] for _ in range(2))
     luck = 0.15 * generator.normal(size=(seeds, len(means), 1))
-    hardness = question + luck + 0.5 * generator.normal(size=(seeds, len(means), questions))
-    ours = _right(generator, np.asarray(means)[:, None], hardness, 1.25 + 0.15**2)
-    return ours, _right(generator, np.asarray(other), question + 0.5 * generator.normal(size=questions), 1.25)
+    ours = ours + luck + 0.3 * generator.normal(size=(seeds, len(means), len(article)))
+    theirs = theirs + 0.3 * generator.normal(size=len(article))
+    shares = _right(generator, np.asarray(means)[:, None], ours, 1.25 + 0.15**2)
+    return shares, _right(generator, np.asarray(other), theirs, 1.25), article
 
 
 def _right(generator: np.random.Generator, means: np.ndarray, hardness: np.ndarray, variance: float) -> np.ndarray:
@@ -105,23 +118,34 @@ class PairVotes:
     points: np.ndarray
     questions: np.ndarray
     longer: np.ndarray
+    raters: np.ndarray
 
 
 def pair_votes(
-    generator: np.random.Generator, strengths: Sequence[float], questions: int, spread: float = 0.7, tie: float = -0.5
+    generator: np.random.Generator,
+    strengths: Sequence[float],
+    questions: int,
+    raters: int = 1,
+    rater_spread: float = 0.0,
+    spread: float = 0.7,
+    tie: float = -0.5,
 ) -> PairVotes:
-    """Three votes on each question, of pairs drawn at random; strengths vary between questions by `spread`."""
+    """Three votes on each question, of pairs and raters drawn at random; strengths vary between questions by `spread`
+    and between raters by `rater_spread`."""
     votes = 3 * questions
     question = np.repeat(np.arange(questions), 3)
     left = generator.integers(len(strengths), size=votes)
     right = (left + generator.integers(1, len(strengths), size=votes)) % len(strengths)
     strength = np.asarray(strengths) + spread * generator.normal(size=(questions, len(strengths)))
     longer = generator.normal(size=votes)
-    odds = strength[question, left] - strength[question, right] + 0.3 * longer
+    rater = generator.integers(raters, size=votes)
+    liking = rater_spread * generator.normal(size=(raters, len(strengths)))
+    strength = strength[question] + liking[rater]
+    odds = strength[np.arange(votes), left] - strength[np.arange(votes), right] + 0.3 * longer
     chances = np.exp(np.stack([odds / 2, np.full(votes, tie), -odds / 2], axis=1))
     chances /= chances.sum(axis=1, keepdims=True)
     outcome = (generator.random(votes)[:, None] > chances.cumsum(axis=1)).sum(axis=1)
     names = [f"arm {number}" for number in range(len(strengths))]
     return PairVotes(
-        [names[one] for one in left], [names[one] for one in right], 1 - outcome / 2, question, longer[:, None]
+        [names[one] for one in left], [names[one] for one in right], 1 - outcome / 2, question, longer[:, None], rater
     )

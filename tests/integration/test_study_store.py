@@ -106,7 +106,7 @@ def of(studies: SqlStudyStore, study: Study, rating: Rating) -> Rating:
 def test_a_study_comes_back_as_it_was_added(studies: SqlStudyStore) -> None:
     history = (Turn("user", "Hello"), Turn("assistant", "Hi"))
     unknown_facts = TestQuestion("a", "post", None, "own", "Where?", None, history, "Here.")
-    unanswerable = TestQuestion("b", "post", "post.md", "open", "Why?", (), (), "Nobody knows.")
+    unanswerable = TestQuestion("b", "post", "post.md", "open", "Why?", (), (), "Nobody knows.", area="orders")
     study = new_study(
         studies,
         questions=(unknown_facts, unanswerable),

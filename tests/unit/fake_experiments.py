@@ -133,7 +133,8 @@ def make_parts(
 ) -> ExperimentParts:
     """A study whose arms `bare` and `prompt` have answered, and everything around it."""
     plan = StudyPlan("returns", "questions", (BARE, PROMPT), ("prompt", "bare"), **changes)
-    study = Study("0123456789abcdef", plan, tuple(question(number) for number in range(10, 10 + questions)), {})
+    asked = [question(number, article=f"returns-{number}.md") for number in range(10, 10 + questions)]
+    study = Study("0123456789abcdef", plan, tuple(asked), {})
     store, adapters = MemoryStore(study), FakeAdapters({"velomoor": {"rows": 60}})
     backend = KnowingBackend(adapters, knows)
     parts = ExperimentParts(

@@ -88,6 +88,8 @@ def test_votes_that_settle_nothing_say_how_many_more_it_takes():
     said = enough(PLAN, ratings(mixed(55, 45)))
     assert said.startswith("Not decisive yet: about ")
     assert said.endswith(" more votes on 'new' against 'old' if the difference stays what it is.")
+    shared = [replace(one, rater=("ann", "ben")[place % 2]) for place, one in enumerate(ratings(mixed(55, 45)))]
+    assert " by further people if the difference stays" in enough(PLAN, shared), "more of these two would say little"
     missing = enough(PLAN, ratings(mixed(26, 24)))
     assert missing.startswith("Not yet: 50 of 100 planned votes on 'new' against 'old' are missing, and about ")
     assert enough(PLAN, ratings(mixed(33, 17))).endswith("they will be enough if the difference stays what it is.")

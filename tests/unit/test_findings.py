@@ -229,6 +229,52 @@ def test_a_topic_with_few_questions_says_nothing():
     assert told.topics and not any(one.enough or one.exception for one in told.topics)
 
 
+def in_areas(chances, topics):
+    """The topic advice of 48 questions, whose area is 'shop' in the first half and 'workshop' in the second, by
+    chances of arms in each; `topics` gives a question's topic by its number."""
+    study = simulated.study({"prompt": 0.5, "lora": 0.5}, count=48, decides=("lora", "prompt"))
+    asked = [
+        replace(one, topic=topics(number), area="shop" if number < 24 else "workshop")
+        for number, one in enumerate(simulated.questions(48, unanswerable=0))
+    ]
+    study = replace(study, questions=tuple(asked))
+    answers = [
+        one
+        for question in asked
+        for one in simulated.answers(
+            replace(study, questions=(question,)), chances[question.area], int(question.id[1:])
+        )
+    ]
+    return findings(study, answers, [], TOOLS)
+
+
+LIKED = {"shop": {"prompt": 0.05, "lora": 0.98}, "workshop": {"prompt": 0.6, "lora": 0.02}}
+
+
+def test_topics_with_few_questions_are_advised_by_their_area():
+    told = {one.topic: one for one in in_areas(LIKED, lambda number: f"topic {number // 4}").topics}
+    assert set(told) == {"shop", "workshop"} and all(one.is_area and one.enough for one in told.values())
+    assert (told["shop"].advised, told["workshop"].advised) == ("lora", "prompt")
+    assert told["workshop"].exception and told["workshop"].questions == 24
+
+
+def test_a_topic_with_enough_questions_is_told_apart_from_the_rest_of_its_area():
+    told = in_areas(LIKED, lambda number: "returns" if number < 8 else f"topic {number // 4}").topics
+    assert [(one.topic, one.is_area, one.questions) for one in told] == [
+        ("workshop", True, 24),
+        ("shop, other topics", True, 16),
+        ("returns", False, 8),
+    ]
+    assert [one.enough for one in told] == [True, False, True], "16 questions on four articles are too few for an area"
+
+
+def test_questions_on_one_article_count_together_in_an_area():
+    told = next(one for one in in_areas(LIKED, lambda number: f"topic {number // 4}").topics if one.topic == "shop")
+    alone = in_areas(LIKED, lambda number: "all" if number < 24 else "rest").topics
+    assert alone[0].lead.mean == pytest.approx(told.lead.mean)
+    assert alone[0].lead != told.lead
+
+
 def test_costs_are_those_of_tokens_machine_training_and_labels(four):
     costs = four.costs
     assert costs.unit == "EUR" and costs.priced

@@ -165,6 +165,26 @@ def test_second_opinions_count_and_tell_how_far_raters_agree(pair):
     assert told.agreement.kappas == {("anna", "ben"): pytest.approx(1.0)}
 
 
+@pytest.mark.parametrize(
+    ("raters", "says"), [(1, "One person rated"), (2, "Only two people rated"), (3, "Only three people rated"), (4, "")]
+)
+def test_few_raters_are_told_before_their_votes_are_read(pair, raters, says):
+    study, answers = pair
+    votes = [replace(one, rater=f"rater {place % raters}") for place, one in enumerate(by_hand(study, [FIRST] * 40))]
+    told = findings(study, answers, votes, ReportTools()).remarks
+    assert any(says in line for line in told) if says else not any("rated" in line for line in told)
+
+
+def test_two_raters_who_differ_leave_the_preference_open(pair):
+    study, answers = pair
+    votes = [
+        replace(one, rater=("ann", "ben")[place % 2])
+        for place, one in enumerate(by_hand(study, [FIRST, FIRST, FIRST, SECOND] * 10))
+    ]
+    rate = findings(study, answers, votes, ReportTools()).ratings.deciding.votes.rate
+    assert rate.mean == 0.75 and rate.low < 0.5, "one always prefers the first arm, the other knows no difference"
+
+
 @pytest.mark.parametrize(("guess", "broken"), [("lora+prompt", True), ("prompt", False)])
 def test_blinding_is_checked_by_the_share_of_right_guesses(pair, guess, broken):
     study, answers = pair
@@ -223,7 +243,7 @@ def test_a_judge_is_held_against_the_votes_and_narrows_their_interval(pair):
     study = replace(study, experiments={"judge": {"model": "m", "pair": [FIRST, SECOND], "labels": labels}})
     judge = findings(study, answers, planned[:40], ReportTools()).judge
     assert judge.questions == 200 and judge.alike.share.mean == 1.0
-    assert judge.narrowed.standard_error < 0.7 * judge.people.standard_error
+    assert judge.narrowed.half_width() < 0.7 * judge.people.half_width()
 
 
 def test_labels_of_another_comparison_are_not_used(pair):

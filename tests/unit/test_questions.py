@@ -35,6 +35,7 @@ def test_our_own_questions_have_facts_and_a_history(tmp_path):
         facts=(("Utrecht", "NL"), ("free",)),
         history=(Turn("user", "Hi"), Turn("assistant", "Hello")),
         reference="In Utrecht, free.",
+        area="a",
     )
     assert (second.id, second.facts, second.answerable, second.article) == ("orders-2", (), False, None)
 
@@ -74,6 +75,28 @@ def test_ids_are_those_of_the_file_or_the_numbers_of_its_rows(tmp_path):
     assert ids("id,question,answer\nx,Where?,Here.\nx,When?,Now.\n") == ["1", "2"]
     (tmp_path / "b.csv").write_text("question,answer\nWho?,Me.\n")
     assert ids("question,answer\nWhere?,Here.\nWhen?,Now.\n") == ["a-1", "a-2", "b-1"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "topic", "area"),
+    [
+        ("topic,area", "find,orders", "find", "orders"),
+        ("intent,category", "find,orders", "find", "orders"),
+        ("topic,area", "find,", "find", ""),
+        ("category", "orders", "orders", ""),
+    ],
+)
+def test_a_table_may_name_the_area_of_its_topics(tmp_path, columns, row, topic, area):
+    (tmp_path / "a.csv").write_text(f"question,answer,{columns}\nWhere?,Here.,{row}\n")
+    (found,) = read_questions(tmp_path / "a.csv")
+    assert (found.topic, found.area) == (topic, area)
+
+
+def test_of_several_files_each_is_an_area_unless_its_rows_name_another(tmp_path):
+    (tmp_path / "orders.csv").write_text("question,answer,area\nWhere?,Here.,\nWhen?,Now.,delivery\n")
+    (tmp_path / "bikes.jsonl.gz").write_bytes(gzip.compress(json.dumps(OWN | {"id": "b"}).encode()))
+    assert [one.area for one in read_questions(tmp_path)] == ["bikes", "orders", "delivery"]
+    assert [one.area for one in read_questions(tmp_path / "orders.csv")] == ["", "delivery"], "one file is no area"
 
 
 @pytest.mark.parametrize(

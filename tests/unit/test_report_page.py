@@ -76,6 +76,19 @@ def test_the_verdict_comes_first_and_every_part_is_there(shown):
     assert places == sorted(places)
 
 
+def test_areas_are_advised_where_topics_have_too_few_questions():
+    found = simulated.study({"prompt": 0.4, "lora+prompt": 0.9}, 60)
+    areas = [
+        replace(one, topic=f"topic {number // 4}", area="shop" if number < 30 else "workshop")
+        for number, one in enumerate(found.questions)
+    ]
+    found = replace(found, questions=tuple(areas))
+    text = report_html(found, simulated.answers(found, {"prompt": 0.4, "lora+prompt": 0.9}), [], TOOLS)
+    said = words(text)
+    assert "Which arm for which area" in said and "All 2 areas" in said and "15 topics in 2 areas" in said
+    assert "No area calls for another arm than lora+prompt." in said and Marks(text).open == []
+
+
 def test_every_method_is_told_with_its_source(shown):
     for source in (
         "Holm 1979",

@@ -14,7 +14,7 @@ NOISE = 0.001 * np.random.default_rng(0).normal(size=(3, 3, 40))
 
 def curve(*means):
     """Almost without noise: scores of 3 seeds, 40 questions, against an arm at 0.5."""
-    return learning_curve(SIZES, NOISE + np.array(means)[None, :, None], np.full(40, 0.5))
+    return learning_curve(SIZES, NOISE + np.array(means)[None, :, None], np.full(40, 0.5), np.arange(40))
 
 
 def test_the_crossover_is_where_the_line_over_the_logarithm_meets_the_other_arm():
@@ -30,7 +30,7 @@ def test_a_crossover_may_not_be_within_the_data():
     ahead = curve(0.6, 0.7, 0.8).crossover
     assert (ahead.rows, ahead.low, ahead.high) == (0, 0, 0)
     noisy = np.random.default_rng(1).normal(0, 0.5, size=(3, 3, 40)) + np.array([0.1, 0.3, 0.52])[None, :, None]
-    open_ended = learning_curve(SIZES, noisy, np.full(40, 0.5)).crossover
+    open_ended = learning_curve(SIZES, noisy, np.full(40, 0.5), np.arange(40)).crossover
     assert open_ended.high is None
 
 
@@ -47,9 +47,18 @@ def test_the_slope_is_the_gain_of_the_last_doubling():
 
 def test_curves_of_the_wrong_shape_are_refused():
     with pytest.raises(ValueError, match="scores are"):
-        learning_curve(SIZES, NOISE[:, :2], np.zeros(40))
+        learning_curve(SIZES, NOISE[:, :2], np.zeros(40), np.arange(40))
     with pytest.raises(ValueError, match="they rise"):
-        learning_curve((0, 10, 10), NOISE, np.zeros(40))
+        learning_curve((0, 10, 10), NOISE, np.zeros(40), np.arange(40))
+    with pytest.raises(ValueError, match="as many articles"):
+        learning_curve(SIZES, NOISE, np.zeros(40), np.arange(10))
+
+
+def test_questions_on_one_article_say_less_than_as_many_on_different_ones():
+    rows = np.random.default_rng(2).normal(size=(1, 1, 10)).repeat(4, axis=2) + np.zeros((3, 3, 1))
+    apart = learning_curve(SIZES, rows, np.zeros(40), np.arange(40)).ahead[-1].interval()
+    together = learning_curve(SIZES, rows, np.zeros(40), np.repeat(np.arange(10), 4)).ahead[-1].interval()
+    assert together.high - together.low > 1.9 * (apart.high - apart.low)
 
 
 def test_costs_of_answers_and_training():

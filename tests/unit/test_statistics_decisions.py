@@ -119,7 +119,7 @@ def test_correlation_within_questions():
 def test_a_good_judge_narrows_the_interval_and_its_bias_is_taken_out():
     people = GENERATOR.normal(0.5, 0.2, size=1000)
     judged = people + 0.3 + GENERATOR.normal(0, 0.05, size=1000)
-    found = prediction_powered_mean(people[:50], judged[:50], judged[50:])
+    found = prediction_powered_mean(people[:50], judged[:50], judged[50:], range(50), ["ann"] * 50)
     alone = paired_difference(people[:50], np.zeros(50))
     assert found.standard_error < alone.standard_error / 2
     assert found.interval().low < people.mean() < found.interval().high
@@ -128,10 +128,10 @@ def test_a_good_judge_narrows_the_interval_and_its_bias_is_taken_out():
 def test_a_judge_who_knows_nothing_changes_nothing():
     people = GENERATOR.normal(size=50)
     for judged in (np.ones(450), -np.concatenate([people, GENERATOR.normal(size=400)])):
-        found = prediction_powered_mean(people, judged[:50], judged[50:])
+        found = prediction_powered_mean(people, judged[:50], judged[50:], range(50), ["ann"] * 50)
         assert found.mean == pytest.approx(people.mean())
         assert found.standard_error == pytest.approx(people.std(ddof=2) / 50**0.5)
     with pytest.raises(ValueError, match="cannot be paired"):
-        prediction_powered_mean([1, 0, 1], [1, 0], [1])
-    with pytest.raises(ValueError, match="three labels"):
-        prediction_powered_mean([1, 0], [1, 0], [1])
+        prediction_powered_mean([1, 0, 1], [1, 0], [1], "abc", "xxx")
+    with pytest.raises(ValueError, match="three questions"):
+        prediction_powered_mean([1, 0], [1, 0], [1], "ab", "xx")

@@ -85,6 +85,16 @@ def test_raters_who_do_not_differ_and_a_single_one_leave_the_error_of_the_questi
     assert two_way_mean(level, questions, list("xyz") * 10) == clustered_mean(level, questions)
 
 
+def test_few_raters_never_make_it_surer_than_as_many_figures_as_there_are_raters():
+    rows = np.random.default_rng(5).normal(size=60)
+    for raters in (2, 3):
+        who = np.arange(60) % raters
+        found = two_way_mean(rows, np.arange(60), who)
+        by_rater = clustered_mean([rows[who == one].mean() for one in range(raters)])
+        assert found.half_width() >= by_rater.half_width() * 0.999
+        assert found.half_width() >= clustered_mean(rows).half_width() * 0.999
+
+
 def test_the_interval_of_the_bootstrap_is_that_of_theory():
     half = bootstrap_mean([0, 1] * 200)
     assert half.mean == 0.5

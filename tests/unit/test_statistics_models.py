@@ -38,6 +38,16 @@ def test_without_ties_it_is_a_logistic_regression_and_so_is_its_error():
     assert (np.array(errors) > sandwich.bse * 0.99).all()
 
 
+def test_votes_of_raters_who_differ_say_less():
+    many = pair_votes(np.random.default_rng(4), (0, 0.4), 120, raters=4, rater_spread=1.0)
+    known = bradley_terry(many.left, many.right, many.points, many.questions, raters=many.raters)
+    unknown = bradley_terry(many.left, many.right, many.points, many.questions)
+    alone = bradley_terry(many.left, many.right, many.points, many.questions, raters=["ann"] * len(many.left))
+    one, other = (found.difference("arm 1", "arm 0") for found in (known, unknown))
+    assert one.mean == other.mean and one.half_width() > 1.5 * other.half_width() and one.degrees < 20
+    assert alone.difference("arm 1", "arm 0") == other, "one rater's votes speak of this rater"
+
+
 def test_a_difference_is_that_of_an_arm_from_another():
     found = bradley_terry(VOTES.left, VOTES.right, VOTES.points, VOTES.questions)
     one, other = found.difference("arm 1", "arm 2"), found.difference("arm 2", "arm 1")

@@ -14,10 +14,12 @@ from study.statistics.simulate import held
     ("study", "runs"),
     [
         (simulate.one_rater, 200),
-        (simulate.raters_who_differ, 100),
+        (simulate.raters_who_differ, 50),
+        (simulate.few_raters, 150),
         (simulate.automatic_scores, 200),
         (simulate.topics, 200),
         (simulate.judge, 200),
+        (simulate.judge_of_few_raters, 100),
         (simulate.live_split, 200),
     ],
 )
@@ -34,6 +36,11 @@ def test_the_crossover_is_recovered():
 def test_looking_at_every_vote_does_not_fool_the_confidence_sequence():
     for check in held(simulate.false_alarms, 100, 0.0, 0.05):
         assert check.passed, check
+
+
+def test_the_confidence_sequence_speaks_of_these_raters():
+    of_these, of_people = held(simulate.alarms_of_raters_who_differ, 40)
+    assert of_these.figure <= 0.05 < of_people.figure, (of_these, of_people)
 
 
 def test_a_split_of_equal_arms_raises_no_more_alarms_than_it_may():
@@ -79,6 +86,12 @@ def test_differences_of_strengths_hold_the_truth():
     for check in held(lambda generator: simulate.strengths(generator, truth), 200, 0.89, 1.0):
         assert check.passed, check
     assert np.isfinite(truth).all()
+
+
+def test_differences_of_strengths_hold_the_truth_where_raters_differ():
+    truth = simulate.true_strengths(20_000, rater_spread=0.3)
+    for check in held(lambda generator: simulate.strengths_by_raters(generator, truth, 3), 50, 0.89, 1.0):
+        assert check.passed, check
 
 
 def test_a_check_says_whether_its_figure_is_within_bounds():
