@@ -52,12 +52,12 @@ def _measured(measure: str, name: str, model: Path, options: argparse.Namespace)
         return chats.rows(name, model, folder, rounds)
     if measure == "neighbour":
         return neighbour.rows(name, model, folder, rounds)
-    if measure == "training":
-        return training.rows(name, model, rounds)
-    if name != "embedded":  # the others ask the demo company's questions, for which only this model is made
+    if name != "embedded":  # the others are about the demo company, for which only this model is made
         return []
     if measure == "retrieval":
         return retrieval.rows(folder, options.passages, rounds)
+    if measure == "training":
+        return training.rows(name, model, rounds)
     return study.rows(folder) if measure == "study" else memory.rows(folder)
 
 

@@ -1,6 +1,6 @@
 """How fast adapters are trained, beside a plain PEFT loop.
 
-python -m benchmarks --measures training --models embedded --rounds 3
+python -m benchmarks --measures training --rounds 3
 
 All train LoRA of rank 16 on the demo company's transcripts, in turn within one run: on short rows alone, and on short
 rows of which every fifth has an article in its prompt and is several times as long. The plain loop is what one would

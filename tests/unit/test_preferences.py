@@ -121,7 +121,9 @@ def voted_on(at, question):
 
 
 @pytest.mark.parametrize("method", ["dpo", "kto"])
-@pytest.mark.parametrize(("leaks", "says"), [("refuse", "rounds nearly repeat a test question"), ("remove", "Only 0 of")])
+@pytest.mark.parametrize(
+    ("leaks", "says"), [("refuse", "rounds nearly repeat a test question"), ("remove", "Only 0 of")]
+)
 def test_votes_on_test_questions_are_not_trained_on_and_it_is_said_which_ones_are(tmp_path, method, leaks, says):
     votes = [voted_on(at, question) for at, question in enumerate(ASKED)]
     store = SimpleNamespace(search=lambda _: [], studies=SimpleNamespace(rated_exchanges=lambda: votes))
