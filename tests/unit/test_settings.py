@@ -76,7 +76,7 @@ def test_every_setting_and_command_is_in_the_help_which_answers_within_a_second(
         check=True,
         env={"PATH": os.environ["PATH"]},
     )
-    # On quiet cores it takes a fifth of this (README, "Start"); here other tests run beside it.
+    # It is to take half of this and needs a fifth in processor time (README, "Start"); other tests run beside it.
     assert time.perf_counter() - started < 1.0
     for name in NAMES:
         assert f"--{name.replace('_', '-')}" in shown.stdout
