@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.measure import Ratio
 
+HEAD = ("| measure | model | median (quartiles; range, rounds) | bar | reached |", "|---|---|---|---|---|")
 BEGIN, END = "<!-- benchmark table -->", "<!-- end of the benchmark table -->"
 
 
@@ -36,15 +37,19 @@ def at_most(measure: str, model: str, found: Ratio, bar: float, note: str = "") 
     return Row(measure, model, f"{found}{note}", f"≤ {bar:g}", found.median <= bar)
 
 
-def table(rows: list[Row]) -> str:
-    head = "| measure | model | median (quartiles; range, rounds) | bar | reached |\n|---|---|---|---|---|\n"
-    return head + "\n".join(row.line for row in rows) + "\n"
-
-
-def write_table(file: Path, text: str) -> None:
-    """Puts the text between the marks in a Markdown file. Raises ValueError without them."""
+def write_rows(file: Path, rows: list[Row]) -> None:
+    """Puts the rows into the table between the marks of a Markdown file: each in the place of the one of the same
+    measure and model, or at the end. Raises ValueError without the marks."""
     before, begin, rest = file.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
+    known, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"{file} lacks the lines {BEGIN} and {END}")
-    file.write_text(f"{before}{BEGIN}\n{text}{END}{after}", encoding="utf-8")
+    lines = {_key(line): line for line in known.strip().splitlines()[len(HEAD) :]}
+    lines |= {_key(row.line): row.line for row in rows}
+    text = "\n".join([*HEAD, *lines.values()])
+    file.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+
+
+def _key(line: str) -> tuple[str, str]:
+    _, measure, model, *_ = line.split("|")
+    return measure.strip(), model.strip()

@@ -109,7 +109,8 @@ def run_plan(training: Training, plan: Plan, options: argparse.Namespace) -> int
     print(f"\n{why}" if not changed else f"\nRecipe: {plan.recipe}")
     if getattr(options, "prepare", False):
         folder = training.prepare(plan)
-        print(f"Prepared. Train it with:\naccelerate launch --num_processes 2 -m finetune.worker {folder}")
+        launch = "accelerate launch --multi_gpu --num_processes 2 -m finetune.worker"
+        print(f"Prepared. Train it with as many processes as there are GPUs:\n{launch} {folder}")
         return 0
     run_id = training.start(plan, tell)
     try:

@@ -71,7 +71,7 @@ class Examples:
     def make(self, plan: Plan, progress: Progress | None = None) -> tuple[dict[str, Any], dict[str, Rows]]:
         """What a run's process must know, and the files of its folder. Raises TrainingError, AdapterError."""
         checked = self._check(plan, progress)
-        check_trainable(checked.report, plan.choices)
+        check_trainable(checked.report, plan.choices, rated=plan.method != "sft")
         template = self.templates.get(plan.template or self.template)
         parent = self._parent(plan)
         replayed, old = self._of_parent(plan, checked) if parent else ([], [])

@@ -1,5 +1,5 @@
 """The process of one run: `python -m finetune.worker RUN_FOLDER`, or, on several GPUs or machines,
-`accelerate launch --num_processes N -m finetune.worker RUN_FOLDER`.
+`accelerate launch --multi_gpu --num_processes N -m finetune.worker RUN_FOLDER` (docs/fine-tuning.md).
 
 Everything it needs is in the folder; what it says goes there too.
 """

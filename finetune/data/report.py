@@ -20,6 +20,8 @@ from finetune.data.near_duplicates import matches
 
 LEAKS_SHOWN = 20
 FEWEST = 8  # rounds to train on; fewer make no batch
+LEAKED = "nearly a test question"
+RATE_OTHERS = "rate questions that are no test questions: of a live split, of another set, or on the Compare page"
 
 
 def prepare(
@@ -66,7 +68,7 @@ def prepare(
     tell(0.5, "comparing with the test questions")
     leaks = _leaks(kept.rounds, test_questions)
     if choices.leaks == "remove":
-        kept.leave_out(leaks, "nearly a test question")
+        kept.leave_out(leaks, LEAKED)
 
     tell(0.55, "counting tokens")
     tokens = [count_tokens(said) for said in kept.rounds]
@@ -122,23 +124,29 @@ def prepare(
     return replace(report, warnings=findings.warnings(report, choices)), train, validation
 
 
-def check_trainable(report: DataReport, choices: DataChoices) -> None:
-    """Raises TrainingError, in a sentence that says what to do, when nothing should be trained on this data."""
+def check_trainable(report: DataReport, choices: DataChoices, rated: bool = False) -> None:
+    """Raises TrainingError, in a sentence that says what to do, when nothing should be trained on this data.
+
+    `rated`: the rounds are ratings, of which a study that asked the test questions gives none that may be trained on.
+    """
     if report.leaks_in_all and choices.leaks == "refuse":
         leak = report.leaks[0]
+        others = f"{RATE_OTHERS}; or " if rated else ""
         raise TrainingError(
             f"{report.leaks_in_all:,} of {report.rows:,} rounds nearly repeat a test question (row {leak.row.row}, "
             f"'{leak.row.question[:60]}', is {leak.similarity:.0%} like '{leak.test_question[:60]}'), so that tests "
-            "would measure memory; remove them (leaks=remove), or keep them (leaks=keep), which marks the adapter."
+            f"would measure memory; {others}remove them (leaks=remove), or keep them (leaks=keep), which marks the "
+            "adapter."
         )
     remaining = report.train + report.validation
     without = ", ".join(f"{count:,} {why}" for why, count in report.left_out.items()) or "nothing"
     if remaining == 1 and report.exact_duplicates + report.near_duplicates:
         raise TrainingError("All rounds say the same, so that only one is left to train on; bring different rounds.")
     if report.train < FEWEST:
+        more = RATE_OTHERS if rated and LEAKED in report.left_out else "bring more rounds, or leave out fewer"
         raise TrainingError(
             f"Only {report.train} of {report.rows:,} rounds are left to train on (left out: {without}), and at least "
-            f"{FEWEST} are needed; bring more rounds, or leave out fewer."
+            f"{FEWEST} are needed; {more}."
         )
     if not report.validation:
         raise TrainingError(

@@ -18,6 +18,7 @@ from backends.engine.model import LocalModel
 from backends.retrieval import HybridRetriever
 from backends.templates import TemplateLibrary
 from core.errors import AdapterError, TrainingError
+from core.ports import free_port
 from core.studies import Rating, Study, StudyAnswer, StudyArm, StudyPlan, TestQuestion
 from core.training import DataChoices, Plan, Recipe
 from core.types import Answer, Arm, ArmSpec, Chat, Decoding, Pair, Question, Turn, Vote, new_id, now
@@ -307,23 +308,28 @@ def test_without_the_old_rounds_replay_is_refused(training, plan, card, folder):
         training.start(replace(plan, adapter="mine", parent="foreign"))
 
 
-def test_two_processes_train_one_adapter(training, plan, folder):
-    """As on two GPUs or machines: accelerate launch, here with two processes on the processor."""
+def test_two_processes_train_one_adapter_in_half_the_steps(training, plan, card, folder):
+    """As on two machines of a process each: two times accelerate launch, here both on one processor."""
     prepared = training.prepare(replace(plan, adapter="two"))
-    command = ["accelerate.commands.launch", "--num_processes", "2", "--cpu", "--num_machines", "1"]
-    command += ["--mixed_precision", "no", "--dynamo_backend", "no", "--num_cpu_threads_per_process", "1"]
-    done = subprocess.run(
-        [sys.executable, "-m", *command, "-m", "finetune.worker", str(prepared)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=WAIT_S,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    command = ["accelerate.commands.launch", "--multi_gpu", "--num_machines", "2", "--num_processes", "2"]
+    command += ["--main_process_ip", "127.0.0.1", "--main_process_port", str(free_port("127.0.0.1", 29500))]
+    launched = [
+        subprocess.Popen(
+            [sys.executable, "-m", *command, "--machine_rank", rank, "-m", "finetune.worker", str(prepared)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in ("0", "1")
+    ]
+    said = [process.communicate(timeout=WAIT_S)[0] for process in launched]
+    assert [process.returncode for process in launched] == [0, 0], said
     run = training.run(prepared.name)
     assert run.status == "done", run.message
     losses = run.result["validation_loss"]
     assert losses[-1] < losses[0]
+    assert run.result["steps"] == -(-card["steps"] // 2), "each step takes a batch of both"
     assert weights(folder, "two")
 
 

@@ -1,10 +1,16 @@
 """Ratings as training examples: what counts for DPO, what for KTO, and what says nothing."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from backends.templates import TemplateLibrary
+from core.errors import TrainingError
+from core.settings import ROOT
+from core.training import DataChoices, Plan
 from core.types import Answer, Chat, Exchange, Pair, Question, Thumb, Turn, Vote
+from finetune.examples import Examples
 from finetune.preferences import judgements, preferences
 from finetune.rows import preference_row
 
@@ -102,3 +108,28 @@ def test_rows_are_as_trl_wants_them_and_cleaned():
     }
     bad = next(one for one in judgements([rated("both_bad")]))
     assert preference_row(bad, [], str)["label"] is False
+
+
+ASKED = ("Where is my bike?", "Can I pay in parts?", "Do you open on Sundays?", "How heavy is the city bike?")
+
+
+def voted_on(at, question):
+    """A vote for the left answer to a question, with records of its own."""
+    answers = (replace(LEFT, id=f"l{at}"), replace(RIGHT, id=f"r{at}"))
+    pair = Pair(f"p{at}", "q", f"l{at}", f"r{at}")
+    return rated("left", question=replace(QUESTION, text=question), answers=answers, pair=pair)
+
+
+@pytest.mark.parametrize("method", ["dpo", "kto"])
+@pytest.mark.parametrize(
+    ("leaks", "says"), [("refuse", "rounds nearly repeat a test question"), ("remove", "Only 0 of")]
+)
+def test_votes_on_test_questions_are_not_trained_on_and_it_is_said_which_ones_are(tmp_path, method, leaks, says):
+    votes = [voted_on(at, question) for at, question in enumerate(ASKED)]
+    store = SimpleNamespace(search=lambda _: [], studies=SimpleNamespace(rated_exchanges=lambda: votes))
+    model = SimpleNamespace(count=lambda messages: 10, context_tokens=100)
+    templates = TemplateLibrary(ROOT / "prompts", tmp_path)
+    examples = Examples(model, templates, None, store, tmp_path, "Velomoor", "friendly", lambda: ASKED)
+    with pytest.raises(TrainingError, match=says) as refused:
+        examples.make(Plan("liked", method=method, choices=DataChoices(leaks=leaks)))
+    assert "of a live split, of another set, or on the Compare page" in str(refused.value)

@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from dataclasses import fields
 from pathlib import Path
 
@@ -66,8 +65,8 @@ def test_every_setting_is_documented_in_the_readme(name):
     assert re.search(rf"^\| `{name}` \|", table, re.MULTILINE), f"README.md's table lacks {name}"
 
 
-def test_every_setting_and_command_is_in_the_help_which_answers_within_a_second():
-    started = time.perf_counter()
+def test_every_setting_and_command_is_in_the_help_which_answers_in_half_a_second():
+    before = os.times()
     # -S and -I keep installed packages out: the help must work on a bare machine.
     shown = subprocess.run(
         [sys.executable, "-S", str(ROOT / "launch.py"), "--help"],
@@ -76,7 +75,10 @@ def test_every_setting_and_command_is_in_the_help_which_answers_within_a_second(
         check=True,
         env={"PATH": os.environ["PATH"]},
     )
-    assert time.perf_counter() - started < 1.0
+    # In processor time, as other tests run beside it; on quiet cores that is the time a person waits.
+    after = os.times()
+    took = after.children_user + after.children_system - before.children_user - before.children_system
+    assert took < 0.5
     for name in NAMES:
         assert f"--{name.replace('_', '-')}" in shown.stdout
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
