@@ -6,6 +6,7 @@ import errno
 import socket
 
 from core.errors import PortTaken, SettingsError
+from core.settings import quoted
 
 
 def free_port(host: str, first: int) -> int:
@@ -16,16 +17,22 @@ def free_port(host: str, first: int) -> int:
             return port
         except OSError as error:
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                raise SettingsError(
-                    f"The web server cannot listen on {host} ({error.strerror}); set `host` to an address of this "
-                    "machine, such as 127.0.0.1."
-                ) from error
+                raise _not_here(host, str(error.strerror)) from error
+        except UnicodeError as error:
+            raise _not_here(host, str(error)) from error
     raise PortTaken(f"No port from {first} to {first + 49} is free on {host}; set `port` or `host` to another one.")
 
 
 def in_url(host: str) -> str:
     """A host as it stands before the colon of a port: those of IPv6 have colons themselves."""
     return f"[{host}]" if ":" in host else host
+
+
+def _not_here(host: str, why: str) -> SettingsError:
+    return SettingsError(
+        f"The web server cannot listen on {quoted(host)} ({why}); set `host` to an address of this machine, such as "
+        "127.0.0.1."
+    )
 
 
 def _try_to_bind(host: str, port: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
@@ -170,15 +171,9 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "checkout")
     def still_there(_: Any, record: ConnectionPoolEntry, __: Any) -> None:
-        """Lest it is written into a file that was moved away or replaced."""
+        """Lest it is written into a file that was moved away or replaced, or was read-only when it was opened."""
         if record.info["file"] != _file(url):
             raise DisconnectionError("another file stands in its place")
-
-    @event.listens_for(engine, "handle_error")
-    def not_again(context: ExceptionContext) -> None:
-        """A connection that failed is not lent again: one that was opened on a read-only disk stays read-only."""
-        if isinstance(context.original_exception, OperationalError):
-            context.is_disconnect = True
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -187,13 +182,14 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
-def _file(url: URL) -> tuple[int, int] | None:
-    """Which file stands at the path; None if none does."""
+def _file(url: URL) -> tuple[int, int, bool] | None:
+    """Which file stands at the path, and whether it can be written; None if none does."""
+    path = Path(str(url.database))
     try:
-        found = Path(str(url.database)).stat()
+        found = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return found.st_dev, found.st_ino, os.access(path, os.W_OK)
 
 
 def _is_held(error: BaseException) -> bool:

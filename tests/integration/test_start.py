@@ -119,7 +119,7 @@ def test_ctrl_c_does_not_wait_for_open_pages(folder):
     [
         ({"DUODESK_DATA": "/dev/null/data"}, "cannot be written"),
         ({"DUODESK_DATABASE": "postgresql://127.0.0.1:1/none"}, "127.0.0.1"),
-        ({"DUODESK_HOST": "192.0.2.1"}, "No port from"),
+        ({"DUODESK_HOST": "192.0.2.1"}, "cannot listen on '192.0.2.1'"),
     ],
 )
 def test_what_makes_a_start_impossible_is_one_sentence(folder, environ, says):
