@@ -43,6 +43,7 @@ def import_gradio() -> None:
     finally:
         sys.meta_path.remove(finder)
     _keep_less_of_pages()
+    _let_pages_be_left()
 
 
 def _keep_less_of_pages() -> None:
@@ -98,6 +99,17 @@ def _keep_less_of_pages() -> None:
         (StateHolder, "update", make_room),
     ):
         setattr(of, name, method)
+
+
+def _let_pages_be_left() -> None:
+    """A page that is left while two of its streams are open ends them both, and gradio fails at the second."""
+    from gradio.utils import LRUCache
+
+    def forget(self: LRUCache[Any, Any], key: Any) -> None:
+        if key in self:
+            super(LRUCache, self).__delitem__(key)
+
+    setattr(LRUCache, "__delitem__", forget)  # noqa: B010 (mypy lets no method be assigned)
 
 
 class _WithoutStubs:

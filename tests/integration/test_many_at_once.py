@@ -123,6 +123,14 @@ def test_gradio_keeps_no_statistics_and_little_of_a_page_that_was_ever_open(site
     assert site.blocks.state_holder["visit-2"].blocks_config.blocks.maps[0] is not own
 
 
+def test_a_page_may_be_left_with_two_streams_open(site):
+    pending = site.blocks._queue.pending_messages_per_session
+    pending["left"] = None
+    for _ in range(2):
+        del pending["left"]
+    assert "left" not in pending
+
+
 def test_of_many_pages_closed_ones_are_forgotten_first_and_then_those_unused_for_longest(site, monkeypatch):
     holder = site.blocks.state_holder
     holder.session_data.clear()

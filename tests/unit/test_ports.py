@@ -33,7 +33,7 @@ def test_a_taken_port_is_seen_and_the_next_one_used(host):
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "256.1.1.1", "2001:db8::1"])
 def test_a_host_that_is_not_here_is_named(host):
-    with pytest.raises(SettingsError, match=f"cannot listen on {host} .* set `host`"):
+    with pytest.raises(SettingsError, match=f"cannot listen on '{host}' .* set `host`"):
         free_port(host, 7860)
 
 
