@@ -177,7 +177,7 @@ class PassageStore:
             self._known.update((_digest(text), p.id) for text, p in zip(texts, batch, strict=True))
         if old:
             self._delete(old.passage_ids - {p.id for p in passages})
-        self._drop_texts(source, but=path)
+            self._drop_texts(source, but=path)  # looks through the folder: never for a document that is new
 
     def move(self, file: StoredFile, root: str) -> None:
         """Notes that an unchanged file is now found in another folder."""
