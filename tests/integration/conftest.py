@@ -93,6 +93,7 @@ class ChromaServer:
     def hanging(self) -> Iterator[None]:
         """It takes connections and answers nothing."""
         self._process.send_signal(signal.SIGSTOP)
+        os.waitpid(self._process.pid, os.WUNTRACED)  # until all of its threads stand still
         try:
             yield
         finally:
