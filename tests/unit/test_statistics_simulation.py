@@ -4,23 +4,23 @@ study.statistics.simulate` tries more of them."""
 import numpy as np
 import pytest
 
-from study.statistics import simulate
+from study.statistics import simulated_claims as claims
 from study.statistics.independent import independent_difference
 from study.statistics.sample_ratio import SUSPICIOUS, sample_ratio_p_value
-from study.statistics.simulate import held
+from study.statistics.simulate import Check, held
 
 
 @pytest.mark.parametrize(
     ("study", "runs"),
     [
-        (simulate.one_rater, 200),
-        (simulate.raters_who_differ, 50),
-        (simulate.few_raters, 150),
-        (simulate.automatic_scores, 200),
-        (simulate.topics, 200),
-        (simulate.judge, 200),
-        (simulate.judge_of_few_raters, 100),
-        (simulate.live_split, 200),
+        (claims.one_rater, 200),
+        (claims.raters_who_differ, 50),
+        (claims.few_raters, 150),
+        (claims.automatic_scores, 200),
+        (claims.topics, 200),
+        (claims.judge, 200),
+        (claims.judge_of_few_raters, 100),
+        (claims.live_split, 200),
     ],
 )
 def test_intervals_hold_the_truth(study, runs):
@@ -29,22 +29,22 @@ def test_intervals_hold_the_truth(study, runs):
 
 
 def test_the_crossover_is_recovered():
-    for check in held(simulate.learning, 50, 0.86, 1.0):
+    for check in held(claims.learning, 50, 0.86, 1.0):
         assert check.passed, check
 
 
 def test_looking_at_every_vote_does_not_fool_the_confidence_sequence():
-    for check in held(simulate.false_alarms, 100, 0.0, 0.05):
+    for check in held(claims.false_alarms, 100, 0.0, 0.05):
         assert check.passed, check
 
 
 def test_the_confidence_sequence_speaks_of_these_raters():
-    of_these, of_people = held(simulate.alarms_of_raters_who_differ, 40)
+    of_these, of_people = held(claims.alarms_of_raters_who_differ, 40)
     assert of_these.figure <= 0.05 < of_people.figure, (of_these, of_people)
 
 
 def test_a_split_of_equal_arms_raises_no_more_alarms_than_it_may():
-    at_end, at_any_look, by_ratio, suspicious = held(simulate.split_alarms, 100)
+    at_end, at_any_look, by_ratio, suspicious = held(claims.split_alarms, 100)
     assert 0.01 <= at_end.figure <= 0.1, at_end
     assert at_any_look.figure <= 0.05, at_any_look
     assert 0.01 <= by_ratio.figure <= 0.1, by_ratio
@@ -77,23 +77,23 @@ def test_one_visitor_alone_can_tell_nothing():
 
 
 def test_false_alarms_and_power_are_as_planned():
-    for check in [*held(simulate.wrong_claims, 100, 0.0, 0.12), *held(simulate.power, 200, 0.7, 0.9)]:
+    for check in [*held(claims.wrong_claims, 100, 0.0, 0.12), *held(claims.power, 200, 0.7, 0.9)]:
         assert check.passed, check
 
 
 def test_differences_of_strengths_hold_the_truth():
-    truth = simulate.true_strengths(20_000)
-    for check in held(lambda generator: simulate.strengths(generator, truth), 200, 0.89, 1.0):
+    truth = claims.true_strengths(20_000)
+    for check in held(lambda generator: claims.strengths(generator, truth), 200, 0.89, 1.0):
         assert check.passed, check
     assert np.isfinite(truth).all()
 
 
 def test_differences_of_strengths_hold_the_truth_where_raters_differ():
-    truth = simulate.true_strengths(20_000, rater_spread=0.3)
-    for check in held(lambda generator: simulate.strengths_by_raters(generator, truth, 3), 50, 0.89, 1.0):
+    truth = claims.true_strengths(20_000, rater_spread=0.3)
+    for check in held(lambda generator: claims.strengths_by_raters(generator, truth, 3), 50, 0.89, 1.0):
         assert check.passed, check
 
 
 def test_a_check_says_whether_its_figure_is_within_bounds():
-    assert simulate.Check("coverage", 0.95, 0.93, 0.97).passed
-    assert not simulate.Check("coverage", 0.98, 0.93, 0.97).passed
+    assert Check("coverage", 0.95, 0.93, 0.97).passed
+    assert not Check("coverage", 0.98, 0.93, 0.97).passed
