@@ -82,8 +82,8 @@ def build_trainer(
         "seed": recipe.seed,
         "include_num_input_tokens_seen": "non_padding",
         "logging_nan_inf_filter": False,  # a loss that is not a number must be seen
-        # TRL's own defaults ask for both even on a processor, where they only cost.
-        "bf16": on_gpu and torch.cuda.is_bf16_supported(),
+        # TRL's own defaults ask for both on any processor, where the second only costs.
+        "bf16": multiplies_bf16(),
         "gradient_checkpointing": False,
         "use_cpu": not on_gpu,
         "dataloader_pin_memory": on_gpu,
@@ -109,6 +109,17 @@ def evaluation_interval(batches: int, recipe: Recipe) -> int:
     each would cost more than the training: then one every SPARSE steps at most, but FEWEST in all."""
     steps = int(batches * recipe.epochs)
     return max(1, batches // recipe.evaluations, min(SPARSE, steps // FEWEST))
+
+
+def multiplies_bf16() -> bool:
+    """Whether the GPU, or else the processor, has instructions for products of bf16, which are then taken for all of
+    the model's. A processor without them would be many times slower than in float32."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    known = torch.cpu.get_capabilities()
+    return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
 
 
 def load(base: Base) -> tuple[Any, Any]:

@@ -25,6 +25,7 @@ from core.types import Answer, Arm, ArmSpec, Chat, Decoding, Pair, Question, Tur
 from finetune.examples import Examples
 from finetune.local_training import LocalTraining
 from finetune.run_folder import LOG, RunFolder
+from finetune.trainer import multiplies_bf16
 from store import open_store
 from tests.integration.tiny_models import ROOT, make_model
 
@@ -129,6 +130,18 @@ def test_training_lowers_the_loss_on_rounds_it_did_not_see(card):
     losses = {row["set"]: row for row in card["losses"]}
     assert losses["validation"]["after"] < losses["validation"]["before"]
     assert {"general support", "topic: prices", "topic: stock"} <= losses.keys(), "forgetting is measured too"
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [({"avx512_f": True, "avx512_bf16": True}, True), ({"amx_bf16": True}, True), ({"avx512_f": True}, False)],
+)
+def test_products_are_taken_in_bf16_where_the_processor_has_them(capabilities, expected, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert multiplies_bf16() is expected
 
 
 def test_the_card_tells_what_the_adapter_was_made_of(card, model, folder, run):
