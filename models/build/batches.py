@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ class Phase:
     """A part of the training, from progress `start` (0 to 1) on.
 
     `rows` of `length` tokens make a step; the loss sees `share` of their places; `hard` is what is asked of the
-    reader; `mix` are the sources by number of conversations.
+    reader; `mix` are the sources by number of conversations; `prompt_weight` is the loss weight of what the assistant
+    does not write.
     """
 
     start: float
@@ -33,13 +34,16 @@ class Phase:
     share: float
     hard: Difficulty
     mix: dict[str, float]
+    prompt_weight: float = 0.0
 
+
+Plan = Sequence[Phase]
 
 # Copying first, then reading short prompts, then long ones. A model that cannot read yet declines whatever it may,
 # so questions without an answer become many only at the end.
 PLAN = (
-    Phase(0.00, 8, 320, 0.5, Difficulty(0.05, 0.3), {"copy": 0.90, "short": 0.08, "bare": 0.02}),
-    Phase(0.11, 8, 512, 0.5, Difficulty(0.05, 0.3), {"copy": 0.50, "find": 0.10, "short": 0.36, "real": 0.04}),
+    Phase(0.00, 8, 320, 0.5, Difficulty(0.05, 0.3), {"copy": 0.90, "short": 0.08, "bare": 0.02}, 0.2),
+    Phase(0.11, 8, 512, 0.5, Difficulty(0.05, 0.3), {"copy": 0.50, "find": 0.10, "short": 0.36, "real": 0.04}, 0.2),
     Phase(0.45, 8, 512, 0.3, Difficulty(0.03, 0.35), {"copy": 0.16, "find": 0.26, "short": 0.50, "dense": 0.08}),
     Phase(
         start=0.80,
@@ -50,13 +54,22 @@ PLAN = (
         mix={"copy": 0.06, "find": 0.08, "short": 0.14, "dense": 0.26, "exact": 0.33, "bare": 0.07, "reading": 0.06},
     ),
 )
-PROMPT_WEIGHT = 0.2  # loss weight of what the assistant does not write, at first
-ALL_TOKENS_UNTIL = 0.48  # progress up to which the prompt counts at all
+# For a model that knows English and copies already: many answers a passage, and prose by thousands of hands.
+READING = (
+    Phase(
+        start=0.0,
+        rows=2,
+        length=1024,
+        share=0.3,
+        hard=Difficulty(unknown=0.18, prose=0.7),
+        mix={"find": 0.03, "short": 0.08, "dense": 0.38, "exact": 0.25, "bare": 0.06, "reading": 0.20},
+    ),
+)
 
 
-def plan_at(progress: float) -> Phase:
-    """The phase at a progress from 0 to 1."""
-    return [phase for phase in PLAN if progress >= phase.start][-1]
+def phase_at(progress: float, plan: Plan = PLAN) -> Phase:
+    """The phase of a plan at a progress from 0 to 1."""
+    return [phase for phase in plan if progress >= phase.start][-1]
 
 
 def last_run(mask: list[int]) -> list[int]:
@@ -95,8 +108,9 @@ class Source:
             mask = last_run(mask)
         return ids, [1.0 if m else prompt_weight for m in mask]
 
-    def draw(self, phase: Phase, prompt_weight: float, rng: random.Random) -> Row:
+    def draw(self, phase: Phase, rng: random.Random) -> Row:
         """One conversation of a phase's mixture."""
+        prompt_weight = phase.prompt_weight
         name = rng.choices(list(phase.mix), list(phase.mix.values()))[0]
         if name == "real" and self.real:
             kind = rng.choices(list(REAL), list(REAL.values()))[0]
@@ -143,13 +157,14 @@ def tensors(rows: list[Row], share: float) -> tuple[Any, Any, Any, Any]:
 
 
 class Batches:
-    """Endless batches, following the plan; `scale` times as many rows as the plan says.
+    """Endless batches, following `plan`; `scale` times as many rows as the plan says.
 
     `progress` is a shared number from 0 to 1 that the training moves; processes that work ahead read it.
     """
 
-    def __init__(self, source: Source, scale: float, seed: int, progress: Any) -> None:
+    def __init__(self, source: Source, plan: Plan, scale: float, seed: int, progress: Any) -> None:
         self.source = source
+        self.plan = plan
         self.scale = scale
         self.seed = seed
         self.progress = progress
@@ -161,22 +176,22 @@ class Batches:
         rng = random.Random(f"{self.seed} {worker.id if worker else 0}")
         pool: list[Row] = []
         while True:
-            progress = self.progress.value
-            phase = plan_at(progress)
-            prompt_weight = PROMPT_WEIGHT if progress < ALL_TOKENS_UNTIL else 0.0
+            phase = phase_at(self.progress.value, self.plan)
             rows = []
             for _ in range(max(1, round(phase.rows * self.scale))):
                 # A conversation longer than the row would lose its last answers.
                 pool = [row for row in pool if len(row[0]) <= phase.length + 1]
                 while len(pool) < 48:
-                    row = self.source.draw(phase, prompt_weight, rng)
+                    row = self.source.draw(phase, rng)
                     if len(row[0]) <= phase.length + 1:
                         pool.append(row)
                 rows.append(pack(pool, phase.length, self.source.tokenizer.pad_token_id))
             yield tensors(rows, phase.share)
 
 
-def stream(source: Source, scale: float, seed: int, workers: int) -> tuple[Any, Iterator[tuple[Any, Any, Any, Any]]]:
+def stream(
+    source: Source, plan: Plan, scale: float, seed: int, workers: int
+) -> tuple[Any, Iterator[tuple[Any, Any, Any, Any]]]:
     """The shared progress, to be moved by the training, and the batches, made by so many processes beside it."""
     import torch.multiprocessing
     from torch.utils.data import DataLoader, IterableDataset
@@ -185,7 +200,7 @@ def stream(source: Source, scale: float, seed: int, workers: int) -> tuple[Any, 
         pass
 
     progress = torch.multiprocessing.Value("d", 0.0, lock=False)
-    made = Dataset(source, scale, seed, progress)
+    made = Dataset(source, plan, scale, seed, progress)
     return progress, iter(DataLoader(made, batch_size=None, num_workers=workers, worker_init_fn=deaf))
 
 

@@ -1,7 +1,8 @@
-"""Trains the embedded base model from scratch within a time limit and writes it as Hugging Face files.
+"""Trains a base model within a time limit: from scratch, or an adapter that teaches another one to read.
 
     .venv/bin/python -m models.build.pretrain --preset cpu --hours 1.5 --corpus ../shared/corpus --work work/run
     .venv/bin/python -m models.build.pretrain --preset cpu --work work/run --export models/embedded
+    .venv/bin/python -m models.build.pretrain --preset reader --start data/smollm2 --corpus … --work work/reader
 
 The same command continues from the last checkpoint in `--work`. The learning rate falls to zero at `--hours`.
 The log `--work`/log.jsonl has one JSON object a line: training (step, tokens, loss, tokens/s, ETA) or check.
@@ -19,45 +20,60 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.build.batches import PLAN, READING, Plan
 from models.build.word_vectors import word_vectors
 
 
 @dataclass(frozen=True)
-class Preset:
-    """Shape of a model and how it is trained; `rows` scales the rows of one step."""
+class Shape:
+    """Of a new model, in elements."""
 
     hidden: int
     layers: int
     heads: int
     kv_heads: int
     feed_forward: int
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How a model is trained: a new one of a shape, or an adapter of a rank for the one in `--start`.
+
+    `rows` scales the rows of one step.
+    """
+
+    new: Shape | None
     rows: float
     matrix_rate: float
     other_rate: float
+    rank: int = 0  # of a LoRA adapter on every linear layer; 0: all weights are trained
+    plan: Plan = PLAN
     threads: int = 2
     compile: bool = True
     workers: int = 0  # processes that generate and pack the data beside the training; 0: none
 
 
 PRESETS = {
-    "tiny": Preset(32, 2, 2, 2, 64, 0.2, 0.02, 3e-3, threads=1, compile=False),
-    "cpu": Preset(256, 5, 8, 4, 640, 1.0, 0.02, 4e-3),
+    "tiny": Preset(Shape(32, 2, 2, 2, 64), 0.2, 0.02, 3e-3, threads=1, compile=False),
+    "cpu": Preset(Shape(256, 5, 8, 4, 640), 1.0, 0.02, 4e-3),
     # Never run yet: made ready for one GPU with 16 processor cores; 65,536 tokens a step.
-    "gpu": Preset(512, 8, 8, 4, 1408, 16.0, 0.02, 2e-3, threads=8, workers=15),
+    "gpu": Preset(Shape(512, 8, 8, 4, 1408), 16.0, 0.02, 2e-3, threads=8, workers=15),
+    # Rank 24 of a model of 135 M weights is a file of 15 MB.
+    "reader": Preset(None, 1.0, 0.0, 8e-4, rank=24, plan=READING, compile=False),
 }
 
 
-def new_model(preset: Preset, tokenizer: Any) -> Any:
+def new_model(shape: Shape, tokenizer: Any) -> Any:
     """A LlamaForCausalLM with random weights."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=preset.hidden,
-        num_hidden_layers=preset.layers,
-        num_attention_heads=preset.heads,
-        num_key_value_heads=preset.kv_heads,
-        intermediate_size=preset.feed_forward,
+        hidden_size=shape.hidden,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.kv_heads,
+        intermediate_size=shape.feed_forward,
         tie_word_embeddings=True,
         max_position_embeddings=2048,
         bos_token_id=tokenizer.bos_token_id,
@@ -67,12 +83,23 @@ def new_model(preset: Preset, tokenizer: Any) -> Any:
     return LlamaForCausalLM(config)
 
 
+def with_adapter(model: Any, rank: int) -> Any:
+    """The model, frozen, with a LoRA adapter on every linear layer but the head, as PEFT's model."""
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+    return get_peft_model(model, config)
+
+
 def optimisers(model: Any, preset: Preset) -> list[Any]:
-    """Muon for the matrices inside the layers, AdamW for embeddings and norms."""
+    """Muon for the matrices inside the layers, AdamW for embeddings and norms; AdamW alone for an adapter."""
     import torch
 
     from models.build.muon import Muon
 
+    if preset.rank:
+        trained = [p for p in model.parameters() if p.requires_grad]
+        return [torch.optim.AdamW(trained, lr=preset.other_rate, betas=(0.9, 0.98), weight_decay=0.0)]
     inner = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n and "lm_head" not in n]
     rest = [p for p in model.parameters() if all(p is not q for q in inner)]
     adam = torch.optim.AdamW(rest, lr=preset.other_rate, betas=(0.9, 0.95), weight_decay=0.0)
@@ -112,17 +139,22 @@ class Run:
         self.args, self.preset, self.work = args, PRESETS[args.preset], args.work
         torch.set_num_threads(args.threads or self.preset.threads)
         torch.manual_seed(args.seed)
-        self.tokenizer = AutoTokenizer.from_pretrained(args.tokenizer)
+        # An adapter's model brings its own.
+        self.tokenizer = AutoTokenizer.from_pretrained(args.start if self.preset.rank else args.tokenizer)
         self.device = "cuda" if self.preset.workers and torch.cuda.is_available() else "cpu"
-        self.model = new_model(self.preset, self.tokenizer)
         if args.start:
             from transformers import LlamaForCausalLM
 
-            self.model = LlamaForCausalLM.from_pretrained(args.start, dtype=torch.float32)
-        elif args.word_vectors:
-            self.model.model.embed_tokens.weight.data = word_vectors(
-                self.tokenizer, args.word_vectors, self.preset.hidden
-            )
+            dtype = torch.bfloat16 if self.preset.rank else torch.float32  # of weights that stay as they are, or not
+            self.model: Any = LlamaForCausalLM.from_pretrained(args.start, dtype=dtype)
+        else:
+            assert self.preset.new
+            self.model = new_model(self.preset.new, self.tokenizer)
+            if args.word_vectors:
+                vectors = word_vectors(self.tokenizer, args.word_vectors, self.preset.new.hidden)
+                self.model.model.embed_tokens.weight.data = vectors
+        if self.preset.rank:
+            self.adapted = with_adapter(self.model, self.preset.rank)  # puts its layers into self.model
         self.model.to(self.device)
         self.parts = optimisers(self.model, self.preset)
         self.rates = [group["lr"] for part in self.parts for group in part.param_groups]
@@ -137,17 +169,23 @@ class Run:
         import torch
 
         saved = torch.load(self.checkpoint, weights_only=True, map_location=self.device)
-        self.model.load_state_dict(saved["model"])
+        if saved["model"].keys() != self.trained().keys():
+            raise SystemExit(f"{self.checkpoint} is of another model or preset; name another folder with --work.")
+        self.model.load_state_dict(saved["model"], strict=False)  # what is not trained stands in --start
         for part, state in zip(self.parts, saved["optimisers"], strict=True):
             part.load_state_dict(state)
         self.step, self.tokens, self.elapsed = saved["step"], saved["tokens"], saved["elapsed"]
+
+    def trained(self) -> dict[str, Any]:
+        """The weights that are trained, by name; of tied ones the first."""
+        return {name: weight.detach() for name, weight in self.model.named_parameters() if weight.requires_grad}
 
     def save(self) -> None:
         """Write the checkpoint so that a reader never sees half of it."""
         import torch
 
         state = {
-            "model": self.model.state_dict(),
+            "model": self.trained(),
             "optimisers": [p.state_dict() for p in self.parts],
             "step": self.step,
             "tokens": self.tokens,
@@ -172,7 +210,9 @@ class Run:
         from models.build.checks import check
 
         source = Source(self.tokenizer, self.args.corpus)
-        shared, batches = stream(source, self.preset.rows, self.args.seed + self.step, self.preset.workers)
+        shared, batches = stream(
+            source, self.preset.plan, self.preset.rows, self.args.seed + self.step, self.preset.workers
+        )
         loss_of = make_loss(self.model, self.device)
         fast = torch.compile(loss_of, dynamic=False) if self.preset.compile else loss_of
         limit = self.args.hours * 3600
@@ -225,6 +265,14 @@ class Run:
             self.note(check=self.step, tokens=self.tokens, **check(self.model, source, 4 * self.args.check_samples))
 
 
+def export_adapter(adapted: Any, out: Path) -> None:
+    """Write a PEFT model's adapter in bf16."""
+    import torch
+
+    adapted.to(torch.bfloat16).save_pretrained(out)
+    (out / "README.md").unlink()  # PEFT's form to fill in
+
+
 def export(model: Any, tokenizer_folder: Path, out: Path) -> None:
     """Write weights in bf16, configuration and tokenizer into `out`, each file replaced in one step."""
     import torch
@@ -255,7 +303,7 @@ def main() -> None:
     parser.add_argument("--preset", choices=PRESETS, default="cpu")
     parser.add_argument("--tokenizer", type=Path, default=Path("models/embedded"))
     parser.add_argument("--corpus", type=Path, help="folder with *.jsonl.zst; only generated text without it")
-    parser.add_argument("--start", type=Path, help="folder of an exported model to train further, instead of a new one")
+    parser.add_argument("--start", type=Path, help="folder of a model to train further, or to adapt")
     parser.add_argument("--word-vectors", type=Path, help="folder of all-MiniLM-L6-v2; random embeddings without it")
     parser.add_argument("--work", type=Path, required=True, help="folder for checkpoint and log")
     parser.add_argument("--hours", type=float, default=1.5, help="time limit, earlier runs of this checkpoint included")
@@ -266,13 +314,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--export", type=Path, help="write the checkpoint here instead of training")
     args = parser.parse_args()
+    if PRESETS[args.preset].rank and not args.start:
+        parser.error(f"the preset {args.preset} trains an adapter: name the folder of its base model with --start")
     # Spinning threads slow everything down as soon as another process needs a core; must precede torch.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     run = Run(args)
-    if args.export:
-        export(run.model, args.tokenizer, args.export)
-    else:
+    if not args.export:
         run.train()
+    elif run.preset.rank:
+        export_adapter(run.adapted, args.export)
+    else:
+        export(run.model, args.tokenizer, args.export)
 
 
 if __name__ == "__main__":

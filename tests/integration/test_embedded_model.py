@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from models.build import corpus
-from models.build.batches import Source, last_run, pack, plan_at, stream, tensors
+from models.build.batches import PLAN, Source, last_run, pack, phase_at, stream, tensors
 from models.build.curves import draw
 from models.build.tokenizer import CHAT_TEMPLATE, render
 
@@ -99,8 +99,8 @@ def test_packing_keeps_whole_conversations_and_pads_the_rest() -> None:
 
 
 def test_the_mixture_is_defined_for_the_whole_run() -> None:
-    assert plan_at(0.0).length <= plan_at(1.0).length
-    assert "exact" in plan_at(1.0).mix
+    assert phase_at(0.0).length <= phase_at(1.0).length
+    assert "exact" in phase_at(1.0).mix
 
 
 def test_the_loss_sees_the_weightiest_places_and_their_next_ids() -> None:
@@ -131,10 +131,10 @@ def test_the_loss_is_that_of_the_model_itself(tokenizer: Any) -> None:
 
 
 def test_processes_beside_the_training_follow_its_progress(tokenizer: Any) -> None:
-    progress, batches = stream(Source(tokenizer, None), 0.2, 1, workers=1)
-    assert next(batches)[0].shape[1] == plan_at(0.0).length
+    progress, batches = stream(Source(tokenizer, None), PLAN, 0.2, 1, workers=1)
+    assert next(batches)[0].shape[1] == phase_at(0.0).length
     progress.value = 1.0
-    assert [next(batches)[0].shape[1] for _ in range(6)][-1] == plan_at(1.0).length
+    assert [next(batches)[0].shape[1] for _ in range(6)][-1] == phase_at(1.0).length
 
 
 def test_a_signal_to_all_processes_leaves_the_training_its_data(tokenizer: Any) -> None:
@@ -142,7 +142,7 @@ def test_a_signal_to_all_processes_leaves_the_training_its_data(tokenizer: Any) 
     import os
     import signal
 
-    _, batches = stream(Source(tokenizer, None), 0.2, 1, workers=1)
+    _, batches = stream(Source(tokenizer, None), PLAN, 0.2, 1, workers=1)
     next(batches)
     for worker in multiprocessing.active_children():
         os.kill(worker.pid or 0, signal.SIGTERM)
@@ -187,6 +187,37 @@ def test_training_runs_resumes_and_exports(tmp_path: Path) -> None:
     names = {f.name for f in (tmp_path / "out").iterdir()}
     assert {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer.model"} <= names
     assert {"tokenizer_config.json", "chat_template.jinja"} <= names
+
+
+def test_an_adapter_is_trained_resumed_and_exported(tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    from safetensors.torch import load_file
+
+    command = [
+        sys.executable, "-m", "models.build.pretrain", "--preset", "reader", "--start", str(FOLDER),
+        "--work", str(tmp_path / "run"), "--check-samples", "1", "--hours", "0.1",
+    ]  # fmt: skip
+    root = FOLDER.parents[1]
+    for steps in ("1", "2"):
+        subprocess.run([*command, "--steps", steps], cwd=root, check=True, capture_output=True)
+    assert '"check": 2, "tokens": 4096' in (tmp_path / "run" / "log.jsonl").read_text()
+    subprocess.run([*command, "--export", str(tmp_path / "out")], cwd=root, check=True, capture_output=True)
+    weights = load_file(tmp_path / "out" / "adapter_model.safetensors")
+    assert len(weights) == 5 * 7 * 2 and all("lora" in name for name in weights)
+    assert any(matrix.abs().max() > 0 for name, matrix in weights.items() if "lora_B" in name)
+
+
+def test_an_adapters_base_model_must_be_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from models.build import pretrain
+
+    monkeypatch.setattr("sys.argv", ["pretrain", "--preset", "reader", "--work", str(tmp_path)])
+    with pytest.raises(SystemExit):
+        pretrain.main()
+    assert "name the folder of its base model with --start" in capsys.readouterr().err
 
 
 def test_word_vectors_bring_related_words_together(tokenizer: Any) -> None:
