@@ -168,45 +168,58 @@ def test_no_weights_file_is_larger_than_the_shard_size() -> None:
     assert all(f.stat().st_size < 15_500_000 for f in FOLDER.glob("*.safetensors"))
 
 
-def test_training_runs_resumes_and_exports(tmp_path: Path) -> None:
-    import subprocess
-    import sys
+def pretrain(*arguments: str | Path) -> None:
+    """The command, in this process: importing torch and transformers anew costs more than these few steps."""
+    import signal
 
-    command = [
-        sys.executable, "-m", "models.build.pretrain", "--preset", "tiny", "--work", str(tmp_path / "run"),
-        "--check-samples", "2", "--hours", "0.1",
-    ]  # fmt: skip
-    root = FOLDER.parents[1]
-    for steps in ("3", "5"):
-        subprocess.run([*command, "--steps", steps], cwd=root, check=True, capture_output=True)
-    log = (tmp_path / "run" / "log.jsonl").read_text()
+    import torch
+
+    from models.build.pretrain import main
+
+    threads = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["pretrain", "--check-samples", "1", "--hours", "0.1", *map(str, arguments)])
+        patch.setattr(signal, "signal", lambda *_: None)
+        patch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+        main()
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new model's folder `model`, trained for 3 steps and for 2 more in the folder `run`."""
+    folder = tmp_path_factory.mktemp("pretrain")
+    command = ["--preset", "tiny", "--work", folder / "run"]
+    for last in (["--steps", "3"], ["--steps", "5"], ["--export", folder / "model"]):
+        pretrain(*command, *last)
+    return folder
+
+
+def test_training_runs_resumes_and_exports(small_model: Path) -> None:
+    log = (small_model / "run" / "log.jsonl").read_text()
     assert '"check": 3' in log and '"check": 5' in log
-    subprocess.run([*command, "--export", str(tmp_path / "out")], cwd=root, check=True, capture_output=True)
-    draw(tmp_path / "run", tmp_path / "curves.png")
-    assert (tmp_path / "curves.png").stat().st_size > 5000
-    names = {f.name for f in (tmp_path / "out").iterdir()}
+    draw(small_model / "run", small_model / "curves.png")
+    assert (small_model / "curves.png").stat().st_size > 5000
+    names = {f.name for f in (small_model / "model").iterdir()}
     assert {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer.model"} <= names
     assert {"tokenizer_config.json", "chat_template.jinja"} <= names
 
 
-def test_an_adapter_is_trained_resumed_and_exported(tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
+def test_an_adapter_is_trained_resumed_and_exported(small_model: Path, tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
-    command = [
-        sys.executable, "-m", "models.build.pretrain", "--preset", "reader", "--start", str(FOLDER),
-        "--work", str(tmp_path / "run"), "--check-samples", "1", "--hours", "0.1",
-    ]  # fmt: skip
-    root = FOLDER.parents[1]
-    for steps in ("1", "2"):
-        subprocess.run([*command, "--steps", steps], cwd=root, check=True, capture_output=True)
+    command = ["--preset", "reader", "--start", small_model / "model", "--work", tmp_path / "run"]
+    for last in (["--steps", "1"], ["--steps", "2"], ["--export", tmp_path / "out"]):
+        pretrain(*command, *last)
     assert '"check": 2, "tokens": 4096' in (tmp_path / "run" / "log.jsonl").read_text()
-    subprocess.run([*command, "--export", str(tmp_path / "out")], cwd=root, check=True, capture_output=True)
     weights = load_file(tmp_path / "out" / "adapter_model.safetensors")
-    assert len(weights) == 5 * 7 * 2 and all("lora" in name for name in weights)
+    assert len(weights) == 2 * 7 * 2 and all("lora" in name for name in weights)
     assert any(matrix.abs().max() > 0 for name, matrix in weights.items() if "lora_B" in name)
+
+
+def test_another_models_checkpoint_is_refused(small_model: Path) -> None:
+    with pytest.raises(SystemExit, match="is of another model or preset; name another folder with --work"):
+        pretrain("--preset", "reader", "--start", small_model / "model", "--work", small_model / "run")
 
 
 def test_an_adapters_base_model_must_be_named(
