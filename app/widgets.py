@@ -114,9 +114,10 @@ def arm_picker(parts: Parts, arm: ArmName = "prompt", label: str = "Arm") -> Arm
         [(text, key) for key, text in ARM_LABELS.items()], value=arm, label=label, scale=2, min_width=280
     )
     template = gr.Dropdown(parts.templates.names(), value=parts.settings.template, label="Template")
+    adapters, usual = parts.model.adapters(), parts.settings.adapter
     adapter = gr.Dropdown(
-        parts.model.adapters(),
-        value=parts.settings.adapter,
+        adapters,
+        value=usual if usual in adapters else next(iter(adapters), usual),
         label="Adapter",
         allow_custom_value=True,
         visible=arm.startswith("lora"),

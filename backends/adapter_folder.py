@@ -46,6 +46,10 @@ class AdapterFolder:
         found = (config.parent for config in self.folder.glob("*/adapter_config.json"))
         return sorted(one.name for one in found if not one.name.startswith(".") and (one / WEIGHTS).is_file())
 
+    def fitting(self, model_hash: str) -> list[str]:
+        """Of `names` those whose card names no other base weights."""
+        return [name for name in self.names() if self._fits(name, model_hash)]
+
     def path(self, name: str) -> Path:
         """Raises UnknownAdapter."""
         if name not in self.names():
@@ -136,6 +140,15 @@ class AdapterFolder:
     def check_base(self, name: str, model: str, model_hash: str) -> None:
         """Raises AdapterMismatch when the adapter's card names other base weights."""
         _check_card(name, self.card(name), model, model_hash)
+
+    def _fits(self, name: str, model_hash: str) -> bool:
+        try:
+            self.check_base(name, "", model_hash)
+        except AdapterMismatch:
+            return False
+        except AdapterError:
+            pass  # whoever chooses it is told what is wrong with its card
+        return True
 
     def check_new_name(self, name: str) -> None:
         """Raises AdapterError for a name that is bad or taken."""

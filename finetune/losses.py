@@ -13,8 +13,8 @@ MOST_ROWS = 200  # of one set: enough for two digits of its mean
 MOST_TOPICS = 40  # a longer table says nothing
 
 
-def answer_loss(model: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
-    """The summed cross-entropy, in nats, over the tokens whose label is not IGNORED, and their number.
+def answer_losses(model: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
+    """Of each row the summed cross-entropy, in nats, over the tokens whose label is not IGNORED, and their number.
 
     `inputs` holds labels and the model's own inputs, [rows, length]. Logits are made for the answers' tokens alone:
     where prompts are long and vocabularies large, most of the head's work would be for tokens no one asks about.
@@ -26,10 +26,10 @@ def answer_loss(model: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
     known = {name: value for name, value in inputs.items() if name != "labels"}
     logits = model(**known, use_cache=False, logits_to_keep=asked).logits.float()
     wanted = labels[:, asked + 1]
-    loss = torch.nn.functional.cross_entropy(
-        logits.flatten(0, 1), wanted.flatten(), ignore_index=IGNORED, reduction="sum"
+    each = torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1), wanted.flatten(), ignore_index=IGNORED, reduction="none"
     )
-    return loss, (wanted != IGNORED).sum()
+    return each.view_as(wanted).sum(dim=1), (wanted != IGNORED).sum(dim=1)
 
 
 def loss_sets(validation: Rows, old: Rows, general: Rows) -> dict[str, Rows]:
@@ -49,21 +49,25 @@ def set_losses(model: Any, tokenizer: Any, sets: dict[str, Rows], context: int) 
     (or, for preferences, chosen) as messages; those longer than `context` tokens are left out."""
     import torch
 
+    encoded = {id(row): _encode(tokenizer, row) for rows in sets.values() for row in rows}  # of several sets, once
+    keys = sorted((key for key in encoded if len(encoded[key][0]) <= context), key=lambda key: len(encoded[key][0]))
+    measured: dict[int, tuple[float, int]] = {}
     training = model.training
     model.eval()
-    found = {}
     with torch.inference_mode():
-        for name, rows in sets.items():
-            encoded = sorted((_encode(tokenizer, row) for row in rows), key=lambda pair: len(pair[0]))
-            encoded = [pair for pair in encoded if len(pair[0]) <= context]
-            total, count = 0.0, 0
-            for start in range(0, len(encoded), BATCH):
-                loss, tokens = answer_loss(model, _batch(encoded[start : start + BATCH], model.device))
-                total, count = total + float(loss), count + int(tokens)
-            if count:
-                found[name] = round(total / count, 4)
+        for start in range(0, len(keys), BATCH):
+            part = keys[start : start + BATCH]
+            losses, tokens = answer_losses(model, _batch([encoded[key] for key in part], model.device))
+            measured |= zip(part, zip(losses.tolist(), tokens.tolist(), strict=True), strict=True)
     model.train(training)
-    return found
+    means = {name: _mean([measured[id(row)] for row in rows if id(row) in measured]) for name, rows in sets.items()}
+    return {name: mean for name, mean in means.items() if mean is not None}
+
+
+def _mean(measured: list[tuple[float, int]]) -> float | None:
+    """Loss a token; None without tokens."""
+    tokens = sum(count for _, count in measured)
+    return round(sum(loss for loss, _ in measured) / tokens, 4) if tokens else None
 
 
 def table(before: dict[str, float], after: dict[str, float]) -> list[dict[str, Any]]:

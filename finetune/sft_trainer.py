@@ -9,7 +9,7 @@ import torch
 import trl
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
-from finetune.losses import answer_loss
+from finetune.losses import answer_losses
 
 
 class SeededSampler(LengthGroupedSampler):
@@ -47,9 +47,9 @@ class SFTTrainer(trl.SFTTrainer):
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """TRL's loss without its further metrics, which cost a third of the time."""
-        loss, answered = answer_loss(model, inputs)
-        count = answered if num_items_in_batch is None else num_items_in_batch
-        loss = loss / torch.as_tensor(count).clamp(min=1)
+        losses, answered = answer_losses(model, inputs)
+        count = answered.sum() if num_items_in_batch is None else num_items_in_batch
+        loss = losses.sum() / torch.as_tensor(count).clamp(min=1)
         if num_items_in_batch is not None and self.args.average_tokens_across_devices:
             loss = loss * self.accelerator.num_processes  # whose gradients are averaged
         return (loss, None) if return_outputs else loss

@@ -13,7 +13,7 @@ from typing import Any
 
 from core.errors import AdapterError, TrainingError
 from core.training import RunStatus
-from finetune.losses import loss_sets, set_losses, table
+from finetune.losses import Rows, loss_sets, set_losses, table
 from finetune.run_folder import LOG, RunFolder, last_checkpoint, step_of
 from finetune.trainer import Base, build_trainer
 from finetune.worker import check_base
@@ -46,7 +46,7 @@ def train(run: RunFolder) -> tuple[RunStatus, str, dict[str, Any]]:
         run.forget_after(step_of(checkpoint) if checkpoint else -1)
         if not (run.folder / BEFORE).exists():
             run.say("running", "Measuring the losses before training …")
-            run.write(BEFORE, set_losses(trainer.model, trainer.processing_class, sets, base.context))
+            run.write(BEFORE, _losses(trainer, sets, base.context))
     trainer.accelerator.wait_for_everyone()
     trainer.add_callback(Watch(run, trainer))
     if plan.recipe.patience:
@@ -59,7 +59,7 @@ def train(run: RunFolder) -> tuple[RunStatus, str, dict[str, Any]]:
     if not first:
         return "done", "", {}
     run.say("running", "Measuring the losses after training …")
-    after = set_losses(trainer.model, trainer.processing_class, sets, base.context)
+    after = _losses(trainer, sets, base.context)
     check_base(setup)
     card = _card(run, trainer, table(run.read(BEFORE), after))
     save_adapter(trainer, card, Path(setup["adapters"]))
@@ -74,6 +74,11 @@ def train(run: RunFolder) -> tuple[RunStatus, str, dict[str, Any]]:
 def base_of(setup: dict[str, Any]) -> Base:
     parent = setup.get("parent")
     return Base(Path(setup["model_folder"]), setup["model"], setup["context"], Path(parent["path"]) if parent else None)
+
+
+def _losses(trainer: Any, sets: dict[str, Rows], context: int) -> dict[str, float]:
+    with trainer.accelerator.autocast():  # as in training
+        return set_losses(trainer.model, trainer.processing_class, sets, context)
 
 
 def evaluations_without_progress(checkpoint: Path) -> int:

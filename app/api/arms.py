@@ -46,7 +46,7 @@ class Arms:
         if not _adapted(arm):
             return ArmSpec(arm, template)
         if adapter not in self.parts.model.adapters():
-            raise unknown(model, f"There is no adapter '{adapter[:64]}'.")
+            raise unknown(model, f"There is no adapter '{adapter[:64]}' for the base model in use.")
         return ArmSpec(arm, template, adapter)
 
     def drawn(self, owner: str, chat_id: str) -> tuple[ArmSpec, Drawn | None]:

@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from backends.adapter_folder import AdapterFolder
 from backends.folders import folder_hash, model_folder
-from core.errors import DuodeskError, ModelError, PromptTooLong
+from core.errors import DuodeskError, ModelError, ModelNotFound, PromptTooLong
 from core.types import Decoding, Piece, Queue, Turn
 
 if TYPE_CHECKING:
@@ -79,6 +80,11 @@ class LocalModel:
         return folder_hash(self.folder)
 
     def adapters(self) -> list[str]:
+        """Those that fit the model; all of them while it is not there to compare them with."""
+        there = Path(self.source).expanduser().is_dir() or self._tokenizer is not None
+        with suppress(ModelNotFound):
+            if there:
+                return self.adapter_folder.fitting(self.hash)
         return self.adapter_folder.names()
 
     def adapter_hash(self, adapter: str) -> str:

@@ -102,8 +102,9 @@ def test_a_fresh_or_retrained_adapter_counts_without_a_restart(model, base, adap
     shutil.rmtree(adapters / "fresh")
 
 
-def test_an_adapter_for_another_base_model_is_refused_by_its_card(model, base, adapters):
+def test_an_adapter_for_another_base_model_is_not_listed_and_refused_by_its_card(model, base, adapters):
     make_adapter(adapters / "foreign", base, "0123456789ab")
+    assert "one" in model.adapters() and "foreign" not in model.adapters()
     with pytest.raises(AdapterMismatch, match="0123456789ab"):
         say(model, "foreign")
     shutil.rmtree(adapters / "foreign")
