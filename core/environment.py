@@ -81,7 +81,8 @@ def _install(python: Path, files: Sequence[Path]) -> None:
 def _pip_install(python: Path, requirements: Path) -> None:
     """Runs pip and shows one progress line in place of its hundreds."""
     command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
-    command += ["-r", str(requirements), "-c", str(CONSTRAINTS)]
+    # Compiling everything takes longer than installing it; Python compiles what is imported at its first import.
+    command += ["--no-compile", "-r", str(requirements), "-c", str(CONSTRAINTS)]
     output: list[str] = []
     seen: set[str] = set()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pip:

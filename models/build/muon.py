@@ -28,7 +28,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+    def step(self, closure: Any = None) -> None:
         """One update of every parameter that has a gradient."""
         for group in self.param_groups:
             shapes: dict[torch.Size, list[torch.Tensor]] = defaultdict(list)
