@@ -81,7 +81,6 @@ def _install(python: Path, files: Sequence[Path]) -> None:
 def _pip_install(python: Path, requirements: Path) -> None:
     """Runs pip and shows one progress line in place of its hundreds."""
     command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
-    # Compiling everything takes longer than installing it; Python compiles what is imported at its first import.
     command += ["--no-compile", "-r", str(requirements), "-c", str(CONSTRAINTS)]
     output: list[str] = []
     seen: set[str] = set()
@@ -99,6 +98,9 @@ def _pip_install(python: Path, requirements: Path) -> None:
     if pip.returncode:
         reason = pip_reason(output)
         raise SetupError(f"pip could not install {requirements.name}: {reason} Check the network and the free disk.")
+    # On all cores, which pip does on one for longer than all else takes. What does not compile is never imported.
+    compiling = [str(python), "-m", "compileall", "-q", "-j", "0", str(VENV)]
+    subprocess.run(compiling, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def pip_reason(output: Sequence[str]) -> str:
