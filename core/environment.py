@@ -99,6 +99,7 @@ def _pip_install(python: Path, requirements: Path) -> None:
         reason = pip_reason(output)
         raise SetupError(f"pip could not install {requirements.name}: {reason} Check the network and the free disk.")
     # On all cores, which pip does on one for longer than all else takes. What does not compile is never imported.
+    print("compiling the packages; about a minute", flush=True)
     compiling = [str(python), "-m", "compileall", "-q", "-j", "0", str(VENV)]
     subprocess.run(compiling, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
